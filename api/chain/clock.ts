@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Time as a parameter, so that tests can turn it by hand (`test/doubles/manual-clock.ts`). */
+
+/** A started timer; disposing it twice or after it fired does nothing. */
+export interface Timer extends Disposable {
+  /** Stop it. The same as `[Symbol.dispose]`. */
+  cancel(): void;
+}
+
+/** Wall time in milliseconds since 1970 and timers on it. */
+export interface Clock {
+  /** Milliseconds since 1970-01-01 UTC. */
+  now(): number;
+  /** Run `act` once after `delayMs` milliseconds (at once where that is negative). */
+  after(delayMs: number, act: () => void): Timer;
+}
+
+/** setTimeout fires at once above this. */
+const longest = 2 ** 31 - 1;
+
+/** The machine's own clock. Its timers do not keep a process alive. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, act) {
+    const timeout = setTimeout(act, Math.min(Math.max(delayMs, 0), longest));
+    timeout.unref();
+    const cancel = (): void => {
+      clearTimeout(timeout);
+    };
+    return { cancel, [Symbol.dispose]: cancel };
+  },
+};
+
+/** Wait on a clock; rejects with the signal's reason when it is aborted. */
+export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(abortReason(signal));
+      return;
+    }
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(abortReason(signal));
+    };
+    const timer = clock.after(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** The reason of an aborted signal as an Error. */
+export function abortReason(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new DOMException('aborted', 'AbortError');
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Where a process's own tokens come from. Unsigned ones for development; SPIFFE ones come with identity. */
+import type { ClientToken } from '../chain/call.js';
+import type { Clock } from '../chain/clock.js';
+
+/** Issues tokens in this process's name. */
+export interface Tokens {
+  /** A fresh token; its `aud` is the peer's identity where that is known. */
+  issue(): ClientToken;
+}
+
+/** Unsigned tokens (`alg: none`) that carry a name and an expiry, and prove nothing. */
+export function developmentTokens(name: string, lifetimeMs: number, clock: Clock): Tokens {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const head = part({ alg: 'none', typ: 'JWT' });
+  return {
+    issue() {
+      const expiresMs = clock.now() + lifetimeMs;
+      const claims = { sub: `development:${name}`, exp: Math.floor(expiresMs / 1000) };
+      return { token: `${head}.${part(claims)}.`, expiresMs };
+    },
+  };
+}
