@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The usual cast: wanwire's processes on one machine, their sockets in the stage's directory. */
+import type { Player, Role, World } from './world.js';
+
+/** Settings that go to every process; `NSM_*` and `WANWIRE_*` names. */
+export type Settings = Readonly<Record<string, string>>;
+
+function socket(world: World): string {
+  return `unix://${world.path('manager.sock')}`;
+}
+
+/** Plaintext, on this machine only, until identity comes. */
+const insecure = { WANWIRE_INSECURE: 'true' };
+
+/** The manager (nsmgr and registry), on a unix socket. */
+export function manager(world: World, settings: Settings = {}): Role {
+  const env = { ...insecure, NSM_NAME: 'manager', NSM_LISTEN_ON: socket(world), ...settings };
+  return { name: 'manager', command: 'manager', env };
+}
+
+/** The forwarder of this machine. */
+export function forwarder(world: World, settings: Settings = {}): Role {
+  const env = {
+    ...insecure,
+    NSM_NAME: 'forwarder',
+    NSM_CONNECT_TO: socket(world),
+    NSM_LISTEN_ON: `unix://${world.path('forwarder.sock')}`,
+    WANWIRE_STATE_DIR: world.path('forwarder'),
+    ...settings,
+  };
+  return { name: 'forwarder', command: 'forwarder', env };
+}
+
+/** An endpoint in a network namespace of its own. */
+export function endpoint(world: World, name: string, settings: Settings = {}): Role {
+  const env = { ...insecure, NSM_NAME: name, NSM_CONNECT_TO: socket(world), ...settings };
+  return { name, command: 'nse', env, own: true };
+}
+
+/** A client in a network namespace of its own. */
+export function client(world: World, name: string, settings: Settings = {}): Role {
+  const env = { ...insecure, NSM_NAME: name, NSM_CONNECT_TO: socket(world), ...settings };
+  return { name, command: 'nsc', env, own: true };
+}
+
+/** A network namespace and nothing in it: a pod whose wires somebody else asks for. */
+export async function pod(world: World, name: string): Promise<Player> {
+  return world.start({ name, command: ['sh', '-c', 'echo ready; exec sleep 3600'], own: true });
+}
