@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What every process of ours takes; spread into each `config.ts`. */
+import { duration } from './duration.js';
+import { logLevel } from './log-level.js';
+import { list, parseList } from './list.js';
+import { boolean, name, text } from './text.js';
+import { variable, type Table } from './table.js';
+
+const comesWithMetrics = 'metrics and traces come in a later version';
+const comesWithIdentity = 'identity and policies come in a later version';
+
+/** Variables of every process. */
+export const common = {
+  NSM_LOG_LEVEL: logLevel({
+    default: 'INFO',
+    description: 'How much is logged; SIGUSR1 raises it to TRACE and SIGUSR2 brings it back.',
+  }),
+  NSM_MAX_TOKEN_LIFETIME: duration({
+    default: '10m',
+    description: 'How long a token, and with it a wire that nobody refreshes, lives.',
+  }),
+  WANWIRE_INSECURE: boolean({
+    default: 'false',
+    description: 'Allow plaintext, on unix sockets and loopback addresses only.',
+  }),
+  SPIFFE_ENDPOINT_SOCKET: text({
+    description: 'Where the SPIFFE Workload API listens.',
+    unused: comesWithIdentity,
+  }),
+  TELEMETRY: text({ description: 'Turns telemetry on.', unused: comesWithMetrics }),
+  NSM_OPEN_TELEMETRY_ENDPOINT: text({
+    default: 'otel-collector.observability.svc.cluster.local:4317',
+    description: 'Where traces and metrics are sent.',
+    unused: comesWithMetrics,
+  }),
+  NSM_METRICS_EXPORT_INTERVAL: duration({
+    default: '10s',
+    description: 'Time between two exports of metrics.',
+    unused: comesWithMetrics,
+  }),
+  NSM_PPROF_ENABLED: boolean({
+    default: 'false',
+    description: "Serve Go's profiles.",
+    unused: 'it is a feature of Go programs; use node --inspect',
+  }),
+  NSM_PPROF_LISTEN_ON: text({
+    default: 'localhost:6060',
+    description: "Where Go's profiles are served.",
+    unused: 'it is a feature of Go programs; use node --inspect',
+  }),
+} as const satisfies Table;
+
+/** For processes that ask a registry. */
+export const registryClientPolicies = {
+  NSM_REGISTRY_CLIENT_POLICIES: list({
+    default: 'etc/nsm/opa/common/.*.rego,etc/nsm/opa/registry/.*.rego,etc/nsm/opa/client/.*.rego',
+    description: 'Masks of the policies that a registry client checks.',
+    unused: comesWithIdentity,
+  }),
+} as const satisfies Table;
+
+/** For processes that serve a registry. */
+export const registryServerPolicies = {
+  NSM_REGISTRY_SERVER_POLICIES: list({
+    default: 'etc/nsm/opa/common/.*.rego,etc/nsm/opa/registry/.*.rego,etc/nsm/opa/server/.*.rego',
+    description: 'Masks of the policies that a registry server checks.',
+    unused: comesWithIdentity,
+  }),
+} as const satisfies Table;
+
+/** For processes that may run in a pod: where they are, told to peers as labels (`clientInfo`). */
+export const place = {
+  NODE_NAME: name({ description: 'The node, sent as label nodeName.' }),
+  POD_NAME: name({ description: 'The pod, sent as label podName.' }),
+  CLUSTER_NAME: name({ description: 'The cluster, sent as label clusterName.' }),
+} as const satisfies Table;
+
+/** `[a,b],[c]` as lists of texts; for NSM_AWARENESS_GROUPS. */
+export const groups = variable(
+  'groups such as [a,b],[c]',
+  (value): readonly (readonly string[])[] => {
+    const found = [...value.matchAll(/\[([^[\]]*)\]/g)].map((match) => parseList(match[1] ?? ''));
+    if (value.replaceAll(/\[[^[\]]*\]/g, '').replaceAll(/[\s,]/g, '') !== '') {
+      throw new Error('has something outside of brackets');
+    }
+    return found;
+  },
+  { mayBeEmpty: true },
+);
