@@ -27,7 +27,11 @@ export interface Channel extends Disposable {
   /** One answer, or a `WireError` with the peer's code and text. */
   unary<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Promise<Res>;
   /** Each message as it comes; throws a `WireError` when the stream breaks, ends when the peer ends it. */
-  stream<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): AsyncIterable<Res>;
+  stream<Req, Res>(
+    method: Method<Req, Res>,
+    request: Req,
+    options: CallOptions,
+  ): AsyncIterable<Res>;
 }
 
 /** Channels by URL (`unix:///path`, `tcp://host:port`), one per peer, shared by all who ask. */

@@ -14,6 +14,8 @@ export interface RegistryCall {
   readonly clock: Clock;
   /** What the caller sent as its token, if anything. */
   readonly token?: ClientToken;
+  /** The listen URL it came in on; none for a call made within this process. */
+  readonly arrivedOn?: string;
 }
 
 /** One entry as a Find tells it. */

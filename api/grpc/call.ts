@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+/** One RPC on a connected grpc-js client: cancelled by its signal, failing with a `WireError`. */
+import {
+  Metadata,
+  status,
+  type CallOptions as GrpcOptions,
+  type Client,
+  type ClientReadableStream,
+} from '@grpc/grpc-js';
+import { abortReason } from '../chain/clock.js';
+import { isServiceError, toStatus } from '../errors/to-status.js';
+import { WireError } from '../errors/wire-error.js';
+import type { CallOptions, Method } from './channel.js';
+
+/** A unary call; resolves to the peer's answer. */
+export function unaryCall<Req, Res>(
+  client: Client,
+  url: string,
+  method: Method<Req, Res>,
+  request: Req,
+  options: CallOptions,
+): Promise<Res> {
+  const { signal } = options;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(failure(url, signal, undefined));
+      return;
+    }
+    const onAbort = (): void => {
+      call.cancel();
+    };
+    const call = client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      metadataOf(options),
+      grpcOptions(options),
+      (error, answer) => {
+        signal.removeEventListener('abort', onAbort);
+        if (error !== null) reject(failure(url, signal, error));
+        else if (answer === undefined) reject(new WireError(status.INTERNAL, `${url}: no answer`));
+        else resolve(answer);
+      },
+    );
+    signal.addEventListener('abort', onAbort, { once: true });
+    listenForHeaders(call, options);
+  });
+}
+
+/**
+ * A server stream, opened with the first `next`. It can be left at any moment,
+ * also while a `next` is waiting: `return` cancels it. Messages are taken from
+ * the peer only as fast as they are asked for.
+ */
+export function openStream<Req, Res>(
+  client: Client,
+  url: string,
+  method: Method<Req, Res>,
+  request: Req,
+  options: CallOptions,
+  connect: () => Promise<void>,
+): AsyncIterable<Res> {
+  return { [Symbol.asyncIterator]: () => new Messages(url, options.signal, open) };
+
+  async function open(): Promise<ClientReadableStream<Res>> {
+    await connect();
+    if (options.signal.aborted) throw abortReason(options.signal);
+    const stream = client.makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      metadataOf(options),
+      grpcOptions(options),
+    );
+    listenForHeaders(stream, options);
+    return stream;
+  }
+}
+
+class Messages<Res> implements AsyncIterator<Res> {
+  readonly #url: string;
+  readonly #signal: AbortSignal;
+  readonly #open: () => Promise<ClientReadableStream<Res>>;
+  #stream: ClientReadableStream<Res> | undefined;
+  #messages: AsyncIterator<Res> | undefined;
+  #over = false;
+  readonly #cancel = (): void => {
+    this.#stream?.cancel();
+  };
+
+  constructor(url: string, signal: AbortSignal, open: () => Promise<ClientReadableStream<Res>>) {
+    this.#url = url;
+    this.#signal = signal;
+    this.#open = open;
+  }
+
+  async next(): Promise<IteratorResult<Res>> {
+    if (this.#over) return { done: true, value: undefined };
+    try {
+      this.#messages ??= await this.#start();
+      const result = await this.#messages.next();
+      if (result.done) this.#finish();
+      return result;
+    } catch (reason) {
+      // Our own `return` cancelled it: that is an end, not a failure.
+      if (this.#left()) return { done: true, value: undefined };
+      this.#finish();
+      throw failure(this.#url, this.#signal, reason);
+    }
+  }
+
+  return(): Promise<IteratorResult<Res>> {
+    this.#finish();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  async #start(): Promise<AsyncIterator<Res>> {
+    this.#stream = await this.#open();
+    // An error after the last read (a cancelled stream has one) must not be an uncaught one.
+    this.#stream.on('error', () => undefined);
+    this.#signal.addEventListener('abort', this.#cancel, { once: true });
+    if (this.#left()) this.#cancel();
+    return this.#stream[Symbol.asyncIterator]() as AsyncIterator<Res>;
+  }
+
+  #left(): boolean {
+    return this.#over;
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#signal.removeEventListener('abort', this.#cancel);
+    this.#cancel();
+  }
+}
+
+function metadataOf(options: CallOptions): Metadata {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(options.metadata ?? {})) metadata.set(key, value);
+  return metadata;
+}
+
+function grpcOptions(options: CallOptions): GrpcOptions {
+  return options.deadlineMs === undefined ? {} : { deadline: options.deadlineMs };
+}
+
+interface HeaderSource {
+  on(event: 'metadata', listener: (metadata: Metadata) => void): unknown;
+}
+
+function listenForHeaders(call: HeaderSource, options: CallOptions): void {
+  const { onHeaders } = options;
+  if (onHeaders === undefined) return;
+  call.on('metadata', (metadata) => {
+    const entries = Object.entries(metadata.getMap()).map(([key, value]) => [key, String(value)]);
+    onHeaders(Object.fromEntries(entries) as Record<string, string>);
+  });
+}
+
+/** Our own giving up where that was the cause, else the peer's code and text. */
+function failure(url: string, signal: AbortSignal, reason: unknown): WireError {
+  if (reason instanceof WireError) return reason;
+  if (signal.aborted) {
+    const cause = abortReason(signal);
+    const { code, details } = toStatus(cause);
+    return new WireError(code, `${url}: ${details}`, { cause });
+  }
+  if (!isServiceError(reason)) {
+    return new WireError(status.INTERNAL, `${url}: the call failed`, { cause: reason });
+  }
+  // A peer that passes on the failure of one further down has that one's URL in its text.
+  const local = reason.code === status.UNAVAILABLE || reason.code === status.DEADLINE_EXCEEDED;
+  const text =
+    local && !reason.details.includes('://') ? `${url}: ${reason.details}` : reason.details;
+  return new WireError(reason.code, text, { cause: reason });
+}
