@@ -47,6 +47,8 @@ export interface Call {
   readonly again: Again;
   /** What the caller sent as its token, if anything. */
   readonly token?: ClientToken;
+  /** Set by `begin` on a call of its own (`again`): no peer and no token stand behind it. */
+  readonly own?: true;
 }
 
 /** What an undo or a late clean-up gets when nothing else is said, in milliseconds. */

@@ -11,13 +11,16 @@ import type { Chain, CloseNext, Element, RequestNext, Step } from './element.js'
  */
 export function compose(...elements: readonly Element[]): Chain {
   return elements.reduceRight<Chain>(
-    (rest, element) => ({
-      request: traced(element, rest.request),
-      close:
-        element.kind === 'guard'
-          ? (call, connection) => element.close(call, connection, rest.close)
-          : closeThenRest(element, rest.close),
-    }),
+    (rest, element) => {
+      element.composed?.(rest);
+      return {
+        request: traced(element, rest.request),
+        close:
+          element.kind === 'guard'
+            ? (call, connection) => element.close(call, connection, rest.close)
+            : closeThenRest(element, rest.close),
+      };
+    },
     {
       request: (_call, request) => Promise.resolve(request.connection),
       close: () => Promise.resolve(),

@@ -19,6 +19,8 @@ interface Named {
   /** Upstream's name of the behaviour, for logs and metrics. */
   readonly name: string;
   request(call: Call, request: Request, next: RequestNext): Promise<Connection>;
+  /** Told once, by `compose`, of the rest of its chain: for an element that closes out of turn. */
+  composed?(rest: Chain): void;
 }
 
 /** An ordinary element. Its `close` cannot keep the others from closing. */

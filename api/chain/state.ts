@@ -20,14 +20,22 @@ export function stateKey<T>(name: string): StateKey<T> {
  */
 export class State implements Disposable {
   readonly #values = new Map<StateKey<unknown>, unknown>();
+  #disposed = false;
 
   /** What is kept under `key`. */
   get<T>(key: StateKey<T>): T | undefined {
     return this.#values.get(key) as T | undefined;
   }
 
-  /** Keep `value`; a disposable one that it replaces is disposed. */
+  /**
+   * Keep `value`; a disposable one that it replaces is disposed. After the
+   * connection has ended nothing is kept: a disposable value is disposed at once.
+   */
   set<T>(key: StateKey<T>, value: T): T {
+    if (this.#disposed) {
+      dispose(value);
+      return value;
+    }
     const before = this.#values.get(key);
     if (before !== value) dispose(before);
     this.#values.delete(key);
@@ -54,6 +62,7 @@ export class State implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true;
     const values = [...this.#values.values()].reverse();
     this.#values.clear();
     for (const value of values) dispose(value);

@@ -21,3 +21,11 @@ export function developmentTokens(name: string, lifetimeMs: number, clock: Clock
     },
   };
 }
+
+/** A token as gRPC metadata. */
+export function tokenMetadata({ token, expiresMs }: ClientToken): Record<string, string> {
+  return {
+    'nsm-client-token': token,
+    'nsm-client-token-expires': new Date(expiresMs).toISOString(),
+  };
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Tells this hop's subscribers what becomes of a connection.
+ *
+ * When: on the way back (UPDATE; state DOWN where a refresh failed), and on Close (DELETE).
+ * Where: after `begin` and `updateToken`, before everything that may fail, so
+ * that it sees every failure and the whole answer.
+ * Leaves: nothing; subscribers of a dead process see their stream break.
+ */
+import type { Step } from '../chain/element.js';
+import type { ConnectionEvents } from './connection-events.js';
+
+/** The element. */
+export function monitor(events: ConnectionEvents): Step {
+  return {
+    kind: 'step',
+    name: 'monitor',
+
+    async request(call, request, next) {
+      try {
+        const answer = await next(call, request);
+        events.update(answer);
+        return answer;
+      } catch (reason) {
+        events.down(request.connection.id);
+        throw reason;
+      }
+    },
+
+    close(_call, connection) {
+      events.delete(connection.id);
+      return Promise.resolve();
+    },
+  };
+}
