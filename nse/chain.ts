@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What happens to a Request at an endpoint, in order. Only this list decides it. */
+import { compose } from '../api/chain/compose.js';
+import type { Chain, Element } from '../api/chain/element.js';
+import { authorize } from '../api/elements/authorize.js';
+import { begin } from '../api/elements/begin.js';
+import type { ConnectionEvents } from '../api/elements/connection-events.js';
+import { hopTime } from '../api/elements/hop-time.js';
+import { mechanisms } from '../api/elements/mechanisms.js';
+import { monitor } from '../api/elements/monitor.js';
+import { timeout } from '../api/elements/timeout.js';
+import type { Tokens } from '../api/elements/tokens.js';
+import { trimPath } from '../api/elements/trim-path.js';
+import { updatePath } from '../api/elements/update-path.js';
+import { updateToken } from '../api/elements/update-token.js';
+import { kernel } from './elements/kernel.js';
+
+/** What the list needs. */
+export interface EndpointParts {
+  readonly name: string;
+  readonly tokens: Tokens;
+  readonly events: ConnectionEvents;
+  /** Where clients' interfaces go. */
+  readonly namespaceUrl: string;
+  /** The endpoint's own elements; on the way back they see the addresses. */
+  readonly elements: readonly Element[];
+  readonly ipam: Element;
+}
+
+/** The endpoint's chain. */
+export function endpointChain(parts: EndpointParts): Chain {
+  return compose(
+    // Its life: guards first, which may stop a Close.
+    updatePath(parts.name),
+    begin(),
+    updateToken(parts.tokens),
+    authorize(),
+    timeout(),
+    monitor(parts.events),
+    hopTime(),
+    trimPath(),
+    // What this endpoint is about.
+    ...parts.elements,
+    parts.ipam,
+    // Where the forwarder is to make the interface.
+    mechanisms({ KERNEL: kernel(parts.namespaceUrl) }),
+  );
+}
