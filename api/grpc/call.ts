@@ -9,13 +9,22 @@ import {
 } from '@grpc/grpc-js';
 import { abortReason } from '../chain/clock.js';
 import { isServiceError, toStatus } from '../errors/to-status.js';
+import { UnreachableError } from '../errors/unreachable-error.js';
 import { WireError } from '../errors/wire-error.js';
 import type { CallOptions, Method } from './channel.js';
 
+/** Whom a call goes to. */
+export interface Peer {
+  readonly url: string;
+  readonly client: Client;
+  readonly isReady: () => boolean;
+  /** Resolves once a call can be made, if only to hear why it cannot be answered. */
+  readonly connected: (options: CallOptions) => Promise<void>;
+}
+
 /** A unary call; resolves to the peer's answer. */
 export function unaryCall<Req, Res>(
-  client: Client,
-  url: string,
+  peer: Peer,
   method: Method<Req, Res>,
   request: Req,
   options: CallOptions,
@@ -23,13 +32,13 @@ export function unaryCall<Req, Res>(
   const { signal } = options;
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
-      reject(failure(url, signal, undefined));
+      reject(failure(peer, signal, undefined));
       return;
     }
     const onAbort = (): void => {
       call.cancel();
     };
-    const call = client.makeUnaryRequest(
+    const call = peer.client.makeUnaryRequest(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
@@ -38,8 +47,9 @@ export function unaryCall<Req, Res>(
       grpcOptions(options),
       (error, answer) => {
         signal.removeEventListener('abort', onAbort);
-        if (error !== null) reject(failure(url, signal, error));
-        else if (answer === undefined) reject(new WireError(status.INTERNAL, `${url}: no answer`));
+        if (error !== null) reject(failure(peer, signal, error));
+        else if (answer === undefined)
+          reject(new WireError(status.INTERNAL, `${peer.url}: no answer`));
         else resolve(answer);
       },
     );
@@ -54,19 +64,17 @@ export function unaryCall<Req, Res>(
  * the peer only as fast as they are asked for.
  */
 export function openStream<Req, Res>(
-  client: Client,
-  url: string,
+  peer: Peer,
   method: Method<Req, Res>,
   request: Req,
   options: CallOptions,
-  connect: () => Promise<void>,
 ): AsyncIterable<Res> {
-  return { [Symbol.asyncIterator]: () => new Messages(url, options.signal, open) };
+  return { [Symbol.asyncIterator]: () => new Messages(peer, options.signal, open) };
 
   async function open(): Promise<ClientReadableStream<Res>> {
-    await connect();
+    await peer.connected(options);
     if (options.signal.aborted) throw abortReason(options.signal);
-    const stream = client.makeServerStreamRequest(
+    const stream = peer.client.makeServerStreamRequest(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
@@ -80,7 +88,7 @@ export function openStream<Req, Res>(
 }
 
 class Messages<Res> implements AsyncIterator<Res> {
-  readonly #url: string;
+  readonly #peer: Peer;
   readonly #signal: AbortSignal;
   readonly #open: () => Promise<ClientReadableStream<Res>>;
   #stream: ClientReadableStream<Res> | undefined;
@@ -90,8 +98,8 @@ class Messages<Res> implements AsyncIterator<Res> {
     this.#stream?.cancel();
   };
 
-  constructor(url: string, signal: AbortSignal, open: () => Promise<ClientReadableStream<Res>>) {
-    this.#url = url;
+  constructor(peer: Peer, signal: AbortSignal, open: () => Promise<ClientReadableStream<Res>>) {
+    this.#peer = peer;
     this.#signal = signal;
     this.#open = open;
   }
@@ -107,7 +115,7 @@ class Messages<Res> implements AsyncIterator<Res> {
       // Our own `return` cancelled it: that is an end, not a failure.
       if (this.#left()) return { done: true, value: undefined };
       this.#finish();
-      throw failure(this.#url, this.#signal, reason);
+      throw failure(this.#peer, this.#signal, reason);
     }
   }
 
@@ -160,7 +168,7 @@ function listenForHeaders(call: HeaderSource, options: CallOptions): void {
 }
 
 /** Our own giving up where that was the cause, else the peer's code and text. */
-function failure(url: string, signal: AbortSignal, reason: unknown): WireError {
+function failure({ url, isReady }: Peer, signal: AbortSignal, reason: unknown): WireError {
   if (reason instanceof WireError) return reason;
   if (signal.aborted) {
     const cause = abortReason(signal);
@@ -171,8 +179,11 @@ function failure(url: string, signal: AbortSignal, reason: unknown): WireError {
     return new WireError(status.INTERNAL, `${url}: the call failed`, { cause: reason });
   }
   // A peer that passes on the failure of one further down has that one's URL in its text.
+  const names = reason.details.includes('://');
   const local = reason.code === status.UNAVAILABLE || reason.code === status.DEADLINE_EXCEEDED;
-  const text =
-    local && !reason.details.includes('://') ? `${url}: ${reason.details}` : reason.details;
+  const text = local && !names ? `${url}: ${reason.details}` : reason.details;
+  if (reason.code === status.UNAVAILABLE && !isReady()) {
+    return new UnreachableError(text, { cause: reason });
+  }
   return new WireError(reason.code, text, { cause: reason });
 }

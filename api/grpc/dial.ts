@@ -9,11 +9,12 @@
  */
 import { Client, connectivityState, status, type ChannelOptions } from '@grpc/grpc-js';
 import { systemClock, type Clock, type Timer } from '../chain/clock.js';
+import { UnreachableError } from '../errors/unreachable-error.js';
 import { WireError } from '../errors/wire-error.js';
 import type { Logger } from '../log/log.js';
 import { grpcTarget, parseAddress } from './address.js';
-import { openStream, unaryCall } from './call.js';
-import type { CallOptions, Channel, Channels, Method } from './channel.js';
+import { openStream, unaryCall, type Peer } from './call.js';
+import type { CallOptions, Channel, Channels } from './channel.js';
 import { credentialsFor } from './credentials.js';
 
 /** How peers are dialled. */
@@ -46,14 +47,14 @@ const channelOptions: ChannelOptions = {
 
 /** Channels that live until disposed. */
 export function channels(options: DialOptions): Channels & Disposable {
-  const peers = new Map<string, Peer>();
+  const peers = new Map<string, SharedPeer>();
   let closed = false;
   return {
     acquire(url) {
       if (closed) throw new WireError(status.CANCELLED, `${url}: this process is closing`);
       let peer = peers.get(url);
       if (peer === undefined) {
-        peer = new Peer(url, options, () => peers.delete(url));
+        peer = new SharedPeer(url, options, () => peers.delete(url));
         peers.set(url, peer);
       }
       return peer.share();
@@ -66,21 +67,22 @@ export function channels(options: DialOptions): Channels & Disposable {
 }
 
 /** One peer's client and how many share it. */
-class Peer {
-  readonly #url: string;
+class SharedPeer implements Peer {
+  readonly url: string;
+  readonly client: Client;
   readonly #options: DialOptions;
-  readonly #client: Client;
   readonly #onClose: () => void;
   #shares = 0;
+  #closed = false;
   #linger: Timer | undefined;
 
   constructor(url: string, options: DialOptions, onClose: () => void) {
     const address = parseAddress(url);
     const credentials = credentialsFor(address, options.insecure);
-    this.#url = url;
+    this.url = url;
     this.#options = options;
     this.#onClose = onClose;
-    this.#client = new Client(grpcTarget(address), credentials, channelOptions);
+    this.client = new Client(grpcTarget(address), credentials, channelOptions);
   }
 
   share(): Channel {
@@ -88,10 +90,12 @@ class Peer {
     this.#shares++;
     let held = true;
     return {
-      url: this.#url,
-      unary: (method, request, options) => this.#unary(method, request, options),
-      stream: (method, request, options) =>
-        openStream(this.#client, this.#url, method, request, options, () => this.#connect(options)),
+      url: this.url,
+      unary: async (method, request, options) => {
+        if (!this.isReady()) await this.connected(options);
+        return await unaryCall(this, method, request, options);
+      },
+      stream: (method, request, options) => openStream(this, method, request, options),
       [Symbol.dispose]: () => {
         if (held) this.#release();
         held = false;
@@ -100,10 +104,31 @@ class Peer {
   }
 
   close(): void {
+    this.#closed = true;
     this.#linger?.cancel();
     this.#onClose();
-    this.#client.close();
+    this.client.close();
   }
+
+  readonly isReady = (): boolean =>
+    // `true`: an idle channel starts to connect.
+    !this.#closed &&
+    this.client.getChannel().getConnectivityState(true) === connectivityState.READY;
+
+  readonly connected = async (options: CallOptions): Promise<void> => {
+    if (this.#closed) throw new WireError(status.CANCELLED, `${this.url}: the channel is closed`);
+    if (this.isReady()) return;
+    const { dialTimeoutMs, log } = this.#options;
+    const latest = Math.min(Date.now() + dialTimeoutMs, options.deadlineMs ?? Infinity);
+    const problem = await untilReady(this.client, latest, options.signal);
+    if (problem === undefined) return;
+    log.debug({ url: this.url, err: problem }, 'no connection');
+    const state = this.client.getChannel().getConnectivityState(false);
+    // A call fails at once now, and tells why there is no connection.
+    if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.READY) return;
+    const text = `${this.url}: no connection within ${String(dialTimeoutMs)} ms`;
+    throw new UnreachableError(text, { cause: problem });
+  };
 
   #release(): void {
     this.#shares--;
@@ -112,33 +137,6 @@ class Peer {
     this.#linger = clock.after(lingerMs, () => {
       this.close();
     });
-  }
-
-  async #unary<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions) {
-    if (!this.#isReady()) await this.#connect(options);
-    return unaryCall(this.#client, this.#url, method, request, options);
-  }
-
-  #isReady(): boolean {
-    // `true`: an idle channel starts to connect.
-    return this.#client.getChannel().getConnectivityState(true) === connectivityState.READY;
-  }
-
-  /** Resolves when there is a connection, and also when the next call will fail at once saying why there is none. */
-  async #connect(options: CallOptions): Promise<void> {
-    if (this.#isReady()) return;
-    const { dialTimeoutMs, log } = this.#options;
-    const latest = Math.min(Date.now() + dialTimeoutMs, options.deadlineMs ?? Infinity);
-    const problem = await untilReady(this.#client, latest, options.signal);
-    if (problem === undefined) return;
-    log.debug({ url: this.#url, err: problem }, 'no connection');
-    const state = this.#client.getChannel().getConnectivityState(false);
-    if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.READY) return;
-    throw new WireError(
-      status.UNAVAILABLE,
-      `${this.#url}: no connection within ${String(dialTimeoutMs)} ms`,
-      { cause: problem },
-    );
   }
 }
 
