@@ -35,7 +35,7 @@
  * old State is disposed once the new connection stands; if `again` asked for it
  * and it fails, the old State stays, so that whoever asked can ask again.
  */
-import { detached, lateMs, type Again, type AgainOptions, type Call } from '../chain/call.js';
+import { lateMs, type Again, type AgainOptions, type Call } from '../chain/call.js';
 import { Deadline } from '../chain/deadline.js';
 import type { Chain, Guard, Request } from '../chain/element.js';
 import { State } from '../chain/state.js';
@@ -153,10 +153,10 @@ export class Begin implements Guard {
     const { id, life } = place;
     if (life.connection === undefined) return;
     const leftMs = Math.max(call.deadlineMs - call.clock.now(), 0);
-    const late = detached(call, Math.min(lateMs, leftMs / 2));
+    using late = new Deadline(call.clock, Math.min(lateMs, leftMs / 2));
     life.stands = false;
     try {
-      await this.#chain.close(this.#within(place, late, life.state), life.connection);
+      await this.#chain.close(this.#within(place, late.over(call), life.state), life.connection);
     } catch (reason) {
       call.log.info({ conn: id, err: reason }, 'closing before a reselect failed');
     }
@@ -166,9 +166,9 @@ export class Begin implements Guard {
     const { life } = place;
     if (life.connection === undefined || life.ended) return;
     const leftMs = call.deadlineMs - call.clock.now();
-    const late = this.#within(place, detached(call, Math.max(leftMs, lateMs)), life.state);
+    using late = new Deadline(call.clock, Math.max(leftMs, lateMs));
     try {
-      await this.#chain.close(late, life.connection);
+      await this.#chain.close(this.#within(place, late.over(call), life.state), life.connection);
     } catch (reason) {
       if (reason instanceof CloseError) life.end();
       throw reason;

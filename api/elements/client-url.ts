@@ -3,7 +3,8 @@
  * Sends every connection to one fixed next hop.
  *
  * When: on the way in, and on Close too.
- * Where: before `filterMechanisms`, `follow`, `heal` and `remote`, which read it.
+ * Where: after `begin` (it writes into the connection's state), before
+ * `filterMechanisms`, `follow`, `heal` and `remote`, which read it.
  * Leaves: nothing.
  */
 import type { Step } from '../chain/element.js';

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Passes on what the next hop says of a connection, under this hop's own id and
+ * index (upstream's monitor relay).
+ *
+ * When: on the way back begins to listen, until Close. A connection that the
+ * next hop lost, or a next hop that fell silent, is told as state DOWN.
+ * Where: in a proxy's client chain, before `remote`: its Close must stop
+ * listening before the next hop tells of it.
+ * Leaves: nothing.
+ */
+import { ownSegment } from '../chain/connection.js';
+import type { Step } from '../chain/element.js';
+import { stateKey } from '../chain/state.js';
+import { State } from '../gen/connection.js';
+import type { Channels } from '../grpc/channel.js';
+import type { ConnectionEvents } from './connection-events.js';
+import { nextHop } from './next-hop.js';
+import { peerMonitors, type News } from './peer-monitor.js';
+import type { Tokens } from './tokens.js';
+
+interface Following extends Disposable {
+  readonly url: string;
+}
+const following = stateKey<Following>('follow');
+
+/** The element. With `tokens` a token of ours goes with each stream. */
+export function follow(channels: Channels, events: ConnectionEvents, tokens?: Tokens): Step {
+  const monitors = peerMonitors(channels);
+  const passOn = (id: string, news: News): void => {
+    if (news.kind !== 'is' || news.connection.state === State.DOWN) {
+      events.down(id);
+      return;
+    }
+    // What else a Request changed is told by our own `monitor`, when we answer it.
+    const known = events.get(id);
+    if (known?.state === State.DOWN) events.update({ ...known, state: State.UP });
+  };
+  return {
+    kind: 'step',
+    name: 'follow',
+
+    async request(call, request, next) {
+      const answer = await next(call, request);
+      const url = call.state.get(nextHop);
+      if (url === undefined || call.state.get(following)?.url === url) return answer;
+      const { name, id } = ownSegment(answer);
+      const watcher = {
+        name,
+        id,
+        told: (news: News): void => {
+          passOn(id, news);
+        },
+      };
+      const { clock, log } = call;
+      const watch = monitors.watch(url, watcher, { clock, log, tokens });
+      call.state.set(following, Object.assign(watch, { url }));
+      return answer;
+    },
+
+    close(call) {
+      call.state.delete(following);
+      return Promise.resolve();
+    },
+  };
+}

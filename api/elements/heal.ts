@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Mends a connection that the next hop lost or that carries nothing any more.
+ *
+ * When: on the way back begins to listen and to check, until the connection ends.
+ * Where: in a client that owns its connections (not in a proxy), after
+ * `begin` and `clientUrl`, before `remote`.
+ * Leaves: nothing.
+ *
+ * Alive (`liveness` says so): the Request is repeated as it was. Dead, or nobody can
+ * tell: closed and chosen anew. Repeated with a back-off until it succeeds.
+ */
+import type { Call } from '../chain/call.js';
+import { delay } from '../chain/clock.js';
+import { ownSegment } from '../chain/connection.js';
+import { Deadline } from '../chain/deadline.js';
+import type { Step } from '../chain/element.js';
+import { stateKey } from '../chain/state.js';
+import { State, type Connection } from '../gen/connection.js';
+import type { Channels } from '../grpc/channel.js';
+import { nextHop } from './next-hop.js';
+import { peerMonitors, type News } from './peer-monitor.js';
+import type { Tokens } from './tokens.js';
+
+/** Whether packets still reach the other end of a connection. */
+export type Liveness = (connection: Connection, signal: AbortSignal) => Promise<boolean>;
+
+/** What healing goes by. */
+export interface HealOptions {
+  readonly channels: Channels;
+  /** Without it a connection in doubt counts as dead. */
+  readonly liveness?: Liveness | undefined;
+  /** Between two checks; 200 unless given. */
+  readonly intervalMs?: number;
+  /** For one check; 1,000 unless given. */
+  readonly timeoutMs?: number;
+  /** A token of ours goes with each monitor stream where given. */
+  readonly tokens?: Tokens | undefined;
+}
+
+const firstBackOffMs = 200;
+const longestBackOffMs = 5_000;
+const healerKey = stateKey<Healer>('heal');
+
+/** The element. */
+export function heal(options: HealOptions): Step {
+  return {
+    kind: 'step',
+    name: 'heal',
+
+    async request(call, request, next) {
+      const answer = await next(call, request);
+      call.state.getOr(healerKey, () => new Healer(call, options)).keep(answer, call);
+      return answer;
+    },
+
+    // The healer is left to the State: a reselect that fails needs it to try again.
+    close: () => Promise.resolve(),
+  };
+}
+
+class Healer implements Disposable {
+  readonly #options: HealOptions;
+  readonly #abort = new AbortController();
+  readonly #call: Call;
+  #connection: Connection | undefined;
+  #watch: (Disposable & { readonly url: string }) | undefined;
+  #healing = false;
+
+  constructor(call: Call, options: HealOptions) {
+    this.#call = call;
+    this.#options = options;
+    if (options.liveness === undefined) return;
+    this.#check().catch((reason: unknown) => {
+      if (!this.#abort.signal.aborted) call.log.error({ err: reason }, 'liveness checks ended');
+    });
+  }
+
+  keep(connection: Connection, call: Call): void {
+    this.#connection = connection;
+    const url = call.state.get(nextHop);
+    if (url === undefined || this.#watch?.url === url) return;
+    this.#watch?.[Symbol.dispose]();
+    const { name, id } = ownSegment(connection);
+    const told = (news: News): void => {
+      if (news.kind !== 'is' || news.connection.state === State.DOWN) this.#heal(news.kind);
+    };
+    const { clock, log } = call;
+    const { channels, tokens } = this.#options;
+    const watch = peerMonitors(channels).watch(url, { name, id, told }, { clock, log, tokens });
+    this.#watch = Object.assign(watch, { url });
+  }
+
+  [Symbol.dispose](): void {
+    this.#abort.abort();
+    this.#watch?.[Symbol.dispose]();
+  }
+
+  async #check(): Promise<void> {
+    const { clock } = this.#call;
+    for (;;) {
+      await delay(clock, this.#options.intervalMs ?? 200, this.#abort.signal);
+      if (!this.#healing && !(await this.#isAlive())) this.#heal('dead');
+    }
+  }
+
+  async #isAlive(): Promise<boolean> {
+    const { liveness, timeoutMs = 1_000 } = this.#options;
+    if (liveness === undefined || this.#connection === undefined) return false;
+    using deadline = new Deadline(this.#call.clock, timeoutMs, this.#abort.signal);
+    try {
+      return await liveness(this.#connection, deadline.signal);
+    } catch (reason) {
+      this.#call.log.debug({ err: reason }, 'liveness check failed');
+      return false;
+    }
+  }
+
+  #heal(why: News['kind'] | 'dead'): void {
+    if (this.#healing || this.#abort.signal.aborted) return;
+    this.#healing = true;
+    this.#call.log.info({ why }, 'healing');
+    this.#untilHealed(why === 'dead')
+      .catch((reason: unknown) => {
+        if (!this.#abort.signal.aborted) this.#call.log.error({ err: reason }, 'healing ended');
+      })
+      .finally(() => {
+        this.#healing = false;
+      });
+  }
+
+  async #untilHealed(isDead: boolean): Promise<void> {
+    const { again, clock, log } = this.#call;
+    const { signal } = this.#abort;
+    for (let backOffMs = firstBackOffMs; ; backOffMs = Math.min(backOffMs * 2, longestBackOffMs)) {
+      const reselect = isDead || !(await this.#isAlive());
+      try {
+        await again.request({ reselect, signal });
+        return;
+      } catch (reason) {
+        if (signal.aborted) return;
+        log.info({ err: reason, reselect }, 'healing failed: trying again');
+      }
+      await delay(clock, backOffMs, signal);
+    }
+  }
+}
