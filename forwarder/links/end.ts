@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/** One end of a wire as a value: as it should be, and as the kernel says it is. */
+
+/** A route through the interface; on-link where there is a gateway. */
+export interface Route {
+  /** A prefix, such as `10.0.0.0/8`. */
+  readonly to: string;
+  /** The gateway's address. */
+  readonly via?: string;
+}
+
+/** Who has an address on the other side. */
+export interface Neighbour {
+  readonly ip: string;
+  readonly mac: string;
+  /** Never asked for again; otherwise as good as just heard. */
+  readonly permanent: boolean;
+}
+
+/** What must be so. All text is canonical (`ip.ts`). */
+export interface WantedEnd {
+  readonly name: string;
+  readonly mac: string;
+  readonly alias: string;
+  readonly mtu: number;
+  /** The exact set of global addresses; an empty one leaves what is there. */
+  readonly addresses: readonly string[];
+  readonly routes: readonly Route[];
+  readonly neighbours: readonly Neighbour[];
+  /** Sysctls of the namespace: name below /proc/sys, value. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** What is so. Only what is ours or must go is listed. */
+export interface FoundEnd {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: string;
+  readonly alias: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  /** The index of the veth's other end, in its own namespace. */
+  readonly peer: number;
+  /** All global addresses, but those that failed duplicate detection. */
+  readonly addresses: readonly string[];
+  /** Global addresses that failed duplicate detection: of no use, and in the way. */
+  readonly failed: readonly string[];
+  /** Routes with our protocol number. */
+  readonly routes: readonly Route[];
+  /** Neighbours that could be used. */
+  readonly neighbours: readonly Neighbour[];
+}

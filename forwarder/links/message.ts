@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Operations as route-netlink messages. Pure; held by `message.test.ts` as bytes. */
+import {
+  AttrStream,
+  formatAddressMessage,
+  formatInfo,
+  formatLink,
+  formatLinkAttrs,
+  formatLinkMessage,
+  formatNeighborMessage,
+  formatRouteMessage,
+  formatVethInfo,
+  MessageType,
+  type LinkAttrs,
+} from './codec.js';
+import type { Neighbour, Route } from './end.js';
+import { families, parsePrefix, type Prefix } from './ip.js';
+import type { NewEnd, Operation } from './operation.js';
+
+/** One message, still without its sequence number. */
+export interface Message {
+  readonly type: number;
+  readonly flags: number;
+  readonly body: readonly Uint8Array[];
+}
+
+/** NLM_F_* of linux/netlink.h. */
+export const flags = { request: 1, ack: 4, dump: 0x300, replace: 0x100, excl: 0x200, create: 0x400 };
+
+/** Routes and neighbours of ours carry it (an `rtm_protocol`): 'W'. */
+export const ownProtocol: number = 87;
+
+/** IPv6 routes of ours go before the 1024 of others, instead of being joined with them. */
+const metric6 = 512;
+
+const change = flags.request | flags.ack;
+
+/** The message for an operation; `farFd` is the descriptor of the namespace of a new veth's far end. */
+export function message(operation: Operation, farFd = -1): Message {
+  const out = new AttrStream();
+  const done = (type: MessageType, more = 0): Message => ({
+    type,
+    flags: change | more,
+    body: out.bufs,
+  });
+  switch (operation.op) {
+    case 'add-veth':
+      addVeth(out, operation.near, operation.far, farFd);
+      return done(MessageType.NEWLINK, flags.create | flags.excl);
+    case 'set-link': {
+      const { mac, mtu, alias, up, group } = operation.change;
+      const flag = up ? { flags: { up }, change: { up } } : {};
+      const data = { index: operation.index, ...flag };
+      formatLinkMessage({ kind: 'link', data, attrs: linkAttrs({ mac, mtu, alias, group }) }, out);
+      return done(MessageType.SETLINK);
+    }
+    case 'delete-link':
+      formatLinkMessage({ kind: 'link', data: { index: operation.index }, attrs: {} }, out);
+      return done(MessageType.DELLINK);
+    case 'delete-group':
+      formatLinkMessage({ kind: 'link', data: {}, attrs: { group: operation.group } }, out);
+      return done(MessageType.DELLINK);
+    case 'add-address':
+    case 'delete-address':
+      address(out, operation.index, prefix(operation.address));
+      return operation.op === 'add-address'
+        ? done(MessageType.NEWADDR, flags.create | flags.replace)
+        : done(MessageType.DELADDR);
+    case 'add-route':
+    case 'delete-route':
+      route(out, operation.index, operation.route);
+      // Neither exclusive nor replacing: another's route to the same prefix stays, behind ours.
+      return operation.op === 'add-route'
+        ? done(MessageType.NEWROUTE, flags.create)
+        : done(MessageType.DELROUTE);
+    case 'add-neighbour':
+    case 'delete-neighbour':
+      neighbour(out, operation.index, operation.neighbour);
+      return operation.op === 'add-neighbour'
+        ? done(MessageType.NEWNEIGH, flags.create | flags.replace)
+        : done(MessageType.DELNEIGH);
+  }
+}
+
+/** The bytes of `02:00:5e:10:00:01`. */
+export function macBytes(mac: string): Buffer {
+  return Buffer.from(mac.replaceAll(':', ''), 'hex');
+}
+
+interface Attrs {
+  readonly mac?: string | undefined;
+  readonly mtu?: number | undefined;
+  readonly alias?: string | undefined;
+  readonly group?: number | undefined;
+}
+
+function linkAttrs({ mac, mtu, alias, group }: Attrs): LinkAttrs {
+  return {
+    ...(mac === undefined ? {} : { address: macBytes(mac) }),
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(alias === undefined ? {} : { ifalias: alias }),
+    ...(group === undefined ? {} : { group }),
+  };
+}
+
+function addVeth(out: AttrStream, near: NewEnd, far: NewEnd, farFd: number): void {
+  const up = { flags: { up: true }, change: { up: true } } as const;
+  const peer = new AttrStream();
+  // The kernel refuses to bring the far end up before the near one is there.
+  peer.emit(formatLink({ index: far.index }));
+  peer.emit(formatLinkAttrs({ ifname: far.name, ...linkAttrs(far), netNsFd: farFd }));
+  const info = new AttrStream();
+  info.emit(formatInfo({ kind: 'veth', data: joined(formatVethInfo({ peer: bytesOf(peer) })) }));
+  const attrs = { ifname: near.name, ...linkAttrs(near), linkinfo: bytesOf(info) };
+  formatLinkMessage({ kind: 'link', data: { index: near.index, ...up }, attrs }, out);
+}
+
+function address(out: AttrStream, index: number, { family, bytes, length }: Prefix): void {
+  // Nobody else is on a wire: nothing to detect, and the address works at once.
+  const nodad = family === families.v6 ? { flags: { nodad: true } as const } : {};
+  formatAddressMessage(
+    {
+      kind: 'address',
+      data: { family, prefixlen: length, index },
+      attrs: { local: bytes, address: bytes, ...nodad },
+    },
+    out,
+  );
+}
+
+function route(out: AttrStream, oif: number, { to, via }: Route): void {
+  const { family, bytes, length } = prefix(to);
+  const onlink = via === undefined ? {} : { flags: { __unknown: rtnhOnlink } };
+  const metric = family === families.v6 ? { priority: metric6 } : {};
+  formatRouteMessage(
+    {
+      kind: 'route',
+      data: {
+        family,
+        dstLen: length,
+        table: mainTable,
+        protocol: ownProtocol,
+        scope: via === undefined && family === families.v4 ? 'LINK' : 'UNIVERSE',
+        type: 'UNICAST',
+        ...onlink,
+      },
+      attrs: {
+        ...(length === 0 ? {} : { dst: bytes }),
+        oif,
+        ...(via === undefined ? {} : { gateway: prefix(via).bytes }),
+        ...metric,
+      },
+    },
+    out,
+  );
+}
+
+const mainTable = 254;
+const rtnhOnlink = 4;
+
+function neighbour(out: AttrStream, ifindex: number, { ip, mac, permanent }: Neighbour): void {
+  const { family, bytes } = prefix(ip);
+  const state = permanent ? ({ permanent: true } as const) : ({ reachable: true } as const);
+  formatNeighborMessage(
+    {
+      kind: 'neighbor',
+      data: { family, ifindex, state },
+      attrs: { dst: bytes, lladdr: macBytes(mac), protocol: Buffer.of(ownProtocol) },
+    },
+    out,
+  );
+}
+
+function prefix(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  if (parsed === undefined) throw new TypeError(`not a canonical address: ${text}`);
+  return parsed;
+}
+
+function bytesOf(stream: AttrStream): Buffer {
+  return Buffer.concat(stream.bufs);
+}
+
+function joined(data: Parameters<AttrStream['emit']>[0]): Buffer {
+  const stream = new AttrStream();
+  stream.emit(data);
+  return bytesOf(stream);
+}

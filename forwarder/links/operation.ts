@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What can be done to links, as values: planned, printed, tested, and only then sent. */
+import type { Neighbour, Route } from './end.js';
+
+/** One end of a veth to be made; the near one is up from the start. */
+export interface NewEnd {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+}
+
+/** What of a link is to be changed. */
+export interface LinkChange {
+  readonly mac?: string;
+  readonly mtu?: number;
+  readonly alias?: string;
+  readonly up?: true;
+  readonly group?: number;
+}
+
+/** One message to the kernel. */
+export type Operation =
+  | { readonly op: 'add-veth'; readonly near: NewEnd; readonly far: NewEnd }
+  | { readonly op: 'set-link'; readonly index: number; readonly change: LinkChange }
+  | { readonly op: 'delete-link'; readonly index: number }
+  | { readonly op: 'delete-group'; readonly group: number }
+  | {
+      readonly op: 'add-address' | 'delete-address';
+      readonly index: number;
+      readonly address: string;
+    }
+  | { readonly op: 'add-route' | 'delete-route'; readonly index: number; readonly route: Route }
+  | {
+      readonly op: 'add-neighbour' | 'delete-neighbour';
+      readonly index: number;
+      readonly neighbour: Neighbour;
+    };
+
+/** One line for logs, errors and golden tests. */
+export function describe(operation: Operation): string {
+  switch (operation.op) {
+    case 'add-veth': {
+      const { near, far } = operation;
+      return `add veth ${ends(near)} peer ${ends(far)}`;
+    }
+    case 'set-link': {
+      const change = Object.entries(operation.change).map(([name, value]) =>
+        value === true ? name : `${name} ${String(value)}`,
+      );
+      return `set link ${String(operation.index)} ${change.join(' ')}`;
+    }
+    case 'delete-link':
+      return `delete link ${String(operation.index)}`;
+    case 'delete-group':
+      return `delete links of group ${String(operation.group)}`;
+    case 'add-address':
+    case 'delete-address':
+      return `${words(operation.op)} ${operation.address}`;
+    case 'add-route':
+    case 'delete-route': {
+      const { to, via } = operation.route;
+      return `${words(operation.op)} ${to}${via === undefined ? '' : ` via ${via}`}`;
+    }
+    case 'add-neighbour':
+    case 'delete-neighbour': {
+      const { ip, mac, permanent } = operation.neighbour;
+      return `${words(operation.op)} ${ip} at ${mac}${permanent ? ' permanent' : ''}`;
+    }
+  }
+}
+
+function ends({ name, index, mac, mtu }: NewEnd): string {
+  return `${name} (index ${String(index)}, ${mac}, mtu ${String(mtu)})`;
+}
+
+function words(op: string): string {
+  return op.replace('-', ' ');
+}

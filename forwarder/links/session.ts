@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The links of one opened namespace: look, and do. Nothing is kept; the
+ * namespace is the caller's.
+ */
+import { constants } from 'node:os';
+import { KernelError } from '../../api/errors/kernel-error.js';
+import type { Netns } from '../../bpf/netns/netns.js';
+import { decode, encode, type Answer } from './batch.js';
+import type { FoundEnd } from './end.js';
+import { message, type Message } from './message.js';
+import { describe, type Operation } from './operation.js';
+import { endOf, linkQuery, linksOf, linksQuery, partsQueries, type FoundLink } from './query.js';
+
+const { EEXIST, EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH, EINTR } = constants.errno;
+
+/** What an operation may be told and still be as wished: it was so already. */
+const asWished: Partial<Record<Operation['op'], readonly number[]>> = {
+  'add-route': [EEXIST],
+  'delete-route': [ESRCH, ENOENT],
+  'delete-address': [EADDRNOTAVAIL],
+  'delete-neighbour': [ENOENT],
+  'delete-link': [ENODEV],
+  'delete-group': [ENODEV],
+};
+
+/**
+ * The link of that name with its parts, nothing where there is none. Where its
+ * index is known from before, all is asked in one transaction.
+ */
+export async function findEnd(
+  netns: Netns,
+  name: string,
+  lastIndex?: number,
+): Promise<FoundEnd | undefined> {
+  const guess = lastIndex === undefined ? [] : partsQueries(lastIndex);
+  const [answer, ...parts] = await ask(netns, [linkQuery(name), ...guess]);
+  const link = answer === undefined ? undefined : linkIn(answer, name);
+  if (link === undefined) return undefined;
+  if (link.index === lastIndex && parts.every(complete)) return endOf(link, parts);
+  const again = await ask(netns, partsQueries(link.index));
+  const bad = again.find((part) => !complete(part));
+  if (bad !== undefined) throw new KernelError(bad.errno || EINTR, `read link ${name}`, bad.text);
+  return endOf(link, again);
+}
+
+/** Only the link of that name. */
+export async function findLink(netns: Netns, name: string): Promise<FoundLink | undefined> {
+  const [answer] = await ask(netns, [linkQuery(name)]);
+  return answer === undefined ? undefined : linkIn(answer, name);
+}
+
+/** All links. */
+export async function findLinks(netns: Netns): Promise<readonly FoundLink[]> {
+  const [answer] = await ask(netns, [linksQuery()]);
+  if (answer === undefined || answer.errno !== 0) {
+    throw new KernelError(answer?.errno ?? EINTR, 'read links', answer?.text);
+  }
+  return linksOf(answer);
+}
+
+/**
+ * Do all operations in one transaction. The first one that the kernel refuses
+ * is thrown; the others were tried nevertheless.
+ */
+export async function apply(
+  netns: Netns,
+  operations: readonly Operation[],
+  far?: Netns,
+): Promise<void> {
+  if (operations.length === 0) return;
+  const farFd = far?.fd;
+  const answers = await ask(
+    netns,
+    operations.map((operation) => message(operation, farFd)),
+  );
+  operations.forEach((operation, at) => {
+    const { errno, text } = answers[at] ?? { errno: EINTR, text: 'no answer' };
+    if (errno === 0 || asWished[operation.op]?.includes(errno)) return;
+    throw new KernelError(errno, describe(operation), text);
+  });
+}
+
+async function ask(netns: Netns, messages: readonly Message[]): Promise<readonly Answer[]> {
+  return decode(await netns.transact(encode(messages)), messages.length);
+}
+
+function linkIn(answer: Answer, name: string): FoundLink | undefined {
+  if (answer.errno === ENODEV) return undefined;
+  if (answer.errno !== 0) throw new KernelError(answer.errno, `read link ${name}`, answer.text);
+  return linksOf(answer)[0];
+}
+
+/** A part asked for by an index that is gone says so; then it is asked for again. */
+function complete({ errno, interrupted }: Answer): boolean {
+  return errno === 0 && !interrupted;
+}
