@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What happens to a Request at the manager, in order. Only this list decides it. */
+import { compose } from '../api/chain/compose.js';
+import type { Chain } from '../api/chain/element.js';
+import { authorize } from '../api/elements/authorize.js';
+import { begin } from '../api/elements/begin.js';
+import { clientInfo, type ClientInfo } from '../api/elements/client-info.js';
+import { connect } from '../api/elements/connect.js';
+import type { ConnectionEvents } from '../api/elements/connection-events.js';
+import { discoverForwarder } from '../api/elements/discover-forwarder.js';
+import { excludedPrefixes, type PrefixSource } from '../api/elements/excluded-prefixes.js';
+import { follow } from '../api/elements/follow.js';
+import { hopTime } from '../api/elements/hop-time.js';
+import { monitor } from '../api/elements/monitor.js';
+import { remote } from '../api/elements/remote.js';
+import { timeout } from '../api/elements/timeout.js';
+import type { Tokens } from '../api/elements/tokens.js';
+import { updatePath } from '../api/elements/update-path.js';
+import { updateToken } from '../api/elements/update-token.js';
+import type { Channels } from '../api/grpc/channel.js';
+import type { Registries } from '../api/registry/registry.js';
+
+/** What the list needs. */
+export interface ManagerParts {
+  readonly name: string;
+  readonly tokens: Tokens;
+  readonly events: ConnectionEvents;
+  readonly info: ClientInfo;
+  readonly prefixes: PrefixSource;
+  /** The network service that forwarders register for. */
+  readonly forwarderService: string;
+  readonly registries: Registries;
+  readonly channels: Channels;
+}
+
+/** The manager's chain. */
+export function managerChain(parts: ManagerParts): Chain {
+  const { channels, tokens, events } = parts;
+  return compose(
+    // Its life: guards first, which may stop a Close.
+    updatePath(parts.name),
+    begin(),
+    updateToken(tokens),
+    authorize(),
+    timeout(),
+    monitor(events),
+    hopTime(),
+    // What it adds to the wish.
+    clientInfo(parts.info),
+    excludedPrefixes(parts.prefixes),
+    // Which forwarder carries it, and the way there.
+    discoverForwarder(parts.registries, { serviceName: parts.forwarderService }),
+    connect(compose(follow(channels, events, tokens), remote(channels, tokens))),
+  );
+}
