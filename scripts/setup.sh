@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes a machine ready: checks it, installs what is missing, builds what has
+# changed. Debian 12 with root, Node 20 and a C compiler is enough to start.
+# Usage: setup.sh [lint], where lint adds what only `npm run lint` needs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/step.sh
+
+readonly kernel_wanted=6.1 node_wanted=20
+problems=()
+problem() { problems+=("$1"); }
+
+# Each command we use, with the Debian package that has it.
+needs=(make:make cc:gcc ip:iproute2 ping:iputils-ping ps:procps unshare:util-linux
+	nsenter:util-linux setpriv:util-linux)
+[[ ${1-} != lint ]] || needs+=(clang-format:clang-format)
+
+check_machine() {
+	local kernel node headers
+	[[ $(uname -s) == Linux ]] || problem 'This is no Linux: wanwire builds its wires in the Linux kernel.'
+	[[ $(id -u) == 0 ]] || problem 'Not root: network interfaces need it. Try: sudo -E npm run ...'
+	kernel=$(uname -r)
+	if ! at_least "$kernel" "$kernel_wanted"; then
+		problem "Linux $kernel is too old: $kernel_wanted or later is needed, as in Debian 12 (apt-get install linux-image-amd64)."
+	fi
+	if ! command -v node npm >/dev/null; then
+		problem "Node.js and npm are missing: install Node.js $node_wanted or later from nodejs.org."
+		return
+	fi
+	node=$(node -p process.versions.node)
+	at_least "$node" "$node_wanted" || problem "Node.js $node is too old: $node_wanted or later is needed, from nodejs.org."
+	headers=${NODE_INCLUDE:-$(node -p 'require("path").resolve(process.execPath, "../../include/node")')}
+	if [[ ! -f $headers/node_api.h ]]; then
+		problem "Node's headers are not in $headers: use a Node.js from nodejs.org, or set NODE_INCLUDE to the folder of node_api.h."
+	fi
+}
+
+at_least() { [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1) == "$2" ]]; }
+
+install_packages() {
+	local need packages=()
+	for need in "${needs[@]}"; do
+		command -v "${need%%:*}" >/dev/null || packages+=("${need##*:}")
+	done
+	((${#packages[@]} > 0)) || return 0
+	if ! command -v apt-get >/dev/null; then
+		printf 'These are missing, and there is no apt-get to install them: %s\n' "${packages[*]}" >&2
+		exit 1
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	step 'apt-get update' apt-get -q update
+	step "installing ${packages[*]}" apt-get -q install -y --no-install-recommends "${packages[@]}"
+}
+
+# A wire is a veth pair between two namespaces, with IPv6: try one where it leaves nothing.
+check_kernel() {
+	[[ -d /proc/sys/net/ipv6 ]] || problem 'The kernel has no IPv6: boot without ipv6.disable=1, or load the module ipv6.'
+	if ! unshare --net true 2>"$logs/kernel"; then
+		problem "No network namespaces here ($(<"$logs/kernel")): in a container, start it with --privileged."
+	elif ! unshare --net ip link add ww-a type veth peer name ww-b 2>"$logs/kernel"; then
+		problem "No veth interfaces here ($(<"$logs/kernel")): load the module veth (modprobe veth)."
+	fi
+}
+
+refuse_if_problems() {
+	((${#problems[@]} > 0)) || return 0
+	printf 'wanwire cannot run here yet:\n' >&2
+	printf '  - %s\n' "${problems[@]}" >&2
+	exit 1
+}
+
+build() {
+	step 'building the addons (make)' make -s -C bpf
+	step 'building the programs (tsc)' node_modules/.bin/tsc -b cli
+	chmod +x dist/cli/main.js
+}
+
+check_machine
+refuse_if_problems
+install_packages
+check_kernel
+refuse_if_problems
+node scripts/packages-current.js ||
+	step 'installing the npm packages (npm ci)' npm ci --ignore-scripts --no-audit --no-fund
+build
