@@ -32,7 +32,7 @@ t.test('each pair of one family is asked, and each must answer', async (t) => {
     });
   t.equal(await answered()(wire, signal), true);
   t.match(asked, [
-    { from: '192.0.2.1', to: '192.0.2.0', count: 4, timeoutMs: 1_000 },
+    { from: '192.0.2.1', to: '192.0.2.0', count: 4, enough: 1, timeoutMs: 1_000 },
     { from: '2001:db8::1', to: '2001:db8::' },
     { from: '192.0.2.3', to: '192.0.2.0' },
   ]);

@@ -36,7 +36,7 @@ export function liveness(options: LivenessOptions): Liveness {
   const { timeoutMs, log, ping = kernelPing } = options;
   const answers = async (pair: Pair, signal: AbortSignal): Promise<boolean> => {
     try {
-      return (await ping({ ...pair, count, timeoutMs, signal })) > 0;
+      return (await ping({ ...pair, count, enough: 1, timeoutMs, signal })) > 0;
     } catch (reason) {
       if (signal.aborted || isAbort(reason)) throw reason;
       log.warn({ err: reason, ...pair }, 'a wire cannot be pinged');

@@ -41,6 +41,7 @@ async function tests(): Promise<void> {
     t.equal(await ping({ to: '127.0.0.1', timeoutMs: 200 }), 4);
     t.equal(await ping({ from: '127.0.0.1', to: '192.0.2.1', count: 3, timeoutMs: 90 }), 3);
     t.equal(await ping({ from: '2001:db8::1', to: '::1', count: 2, timeoutMs: 60 }), 2);
+    t.equal(await ping({ to: '::1', count: 2, enough: 1, timeoutMs: 60_000 }), 1, 'enough');
     const many = Array.from({ length: 200 }, () => ping({ to: '::1', count: 1, timeoutMs: 5000 }));
     t.ok((await Promise.all(many)).every((replies) => replies === 1));
   });

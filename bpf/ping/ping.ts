@@ -29,6 +29,8 @@ export interface PingOptions {
   readonly to: string;
   /** How many echoes to send, spread evenly over the time; 4 where not given. */
   readonly count?: number;
+  /** Resolve when so many were answered; `count` where not given. */
+  readonly enough?: number;
   /** The time for all of them. */
   readonly timeoutMs: number;
   /** Ends it early; the promise rejects with the signal's reason. */
@@ -36,13 +38,13 @@ export interface PingOptions {
 }
 
 /**
- * The number of echoes that were answered; resolves as soon as all were. An
+ * The number of echoes that were answered; resolves as soon as enough were. An
  * echo that could not be sent counts as unanswered. Rejects with a
  * `KernelError` where there can be no socket: EACCES outside
  * `ping_group_range`, EADDRNOTAVAIL for a `from` that is not ours.
  */
 export async function ping(options: PingOptions): Promise<number> {
-  const { from = '', to, count = 4, timeoutMs, signal } = options;
+  const { from = '', to, count = 4, enough = count, timeoutMs, signal } = options;
   signal?.throwIfAborted();
   const unanswered = new Set<number>();
   const done = new AbortController();
@@ -51,7 +53,7 @@ export async function ping(options: PingOptions): Promise<number> {
   };
   let replies = 0;
   const handle = open(from, to, (sequence) => {
-    if (unanswered.delete(sequence) && ++replies === count) finish();
+    if (unanswered.delete(sequence) && ++replies === enough) finish();
   });
   signal?.addEventListener('abort', finish, { once: true });
   try {
@@ -62,7 +64,7 @@ export async function ping(options: PingOptions): Promise<number> {
     }
   } catch (reason) {
     signal?.throwIfAborted();
-    if (replies < count) throw reason;
+    if (replies < enough) throw reason;
   } finally {
     signal?.removeEventListener('abort', finish);
     native.close(handle);
