@@ -42,6 +42,8 @@ export interface Registration {
 
 /** What one call to the registry may take, in milliseconds. */
 const callMs = 5_000;
+/** What the last one may take: often the manager is stopped at the same time. */
+const unregisterMs = 1_000;
 
 /** Start to keep `options.endpoint` registered. */
 export function keepRegistered(options: KeepOptions): Registration {
@@ -54,6 +56,7 @@ class Keeper {
   readonly #options: KeepOptions;
   readonly #stop = new AbortController();
   readonly #wake = new Wake();
+  readonly #watchBackoff = new Backoff();
   readonly #loop: Promise<void>;
   #resolve: (entry: NetworkServiceEndpoint) => void = () => undefined;
   #reject: (reason: unknown) => void = () => undefined;
@@ -87,7 +90,7 @@ class Keeper {
     if (!unregister || !this.#registered) return;
     this.#registered = false;
     const { registries, endpoint, clock, log } = this.#options;
-    using deadline = new Deadline(clock, callMs);
+    using deadline = new Deadline(clock, unregisterMs);
     try {
       await registries.endpoints.unregister(this.#call(deadline), endpoint);
     } catch (reason) {
@@ -155,8 +158,10 @@ class Keeper {
     this.#watching = false;
     if (this.#over) return;
     // A registry that cannot be watched is not asked a thousand times a second.
-    if (clock.now() - startMs >= shortestWatchMs) this.#wake.now();
-    else this.#wake.within(clock, shortestWatchMs);
+    if (clock.now() - startMs >= soundWatchMs) {
+      this.#watchBackoff.reset();
+      this.#wake.now();
+    } else this.#wake.within(clock, this.#watchBackoff.next());
   }
 
   #call({ signal, atMs }: Deadline): RegistryCall {
@@ -169,7 +174,8 @@ class Keeper {
   }
 }
 
-const shortestWatchMs = 1_000;
+/** A watch that lasted so long was no failure. */
+const soundWatchMs = 1_000;
 
 /** Two thirds of the time that was granted. */
 function refreshMs(entry: NetworkServiceEndpoint, clock: Clock): number {
