@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
+import { status } from '@grpc/grpc-js';
 import type { Call } from '../chain/call.js';
 import { compose } from '../chain/compose.js';
 import type { Chain, Request } from '../chain/element.js';
@@ -89,7 +90,7 @@ t.test(
     const { again, state } = behind.last;
     let disposed = 0;
     state.set(stateKey<Disposable>('x'), { [Symbol.dispose]: () => disposed++ });
-    behind.fail = new WireError(14, 'nobody there');
+    behind.fail = new WireError(status.UNAVAILABLE, 'nobody there');
     await t.rejects(again.request({ reselect: true }), { code: 14 });
     await t.rejects(again.request(), { code: 14 });
     t.same(behind.log, ['request', 'close', 'request', 'request'], 'closed once');

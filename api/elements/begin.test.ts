@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
+import { status } from '@grpc/grpc-js';
 import type { Again, Call } from '../chain/call.js';
 import { compose } from '../chain/compose.js';
 import type { Guard, Request, Step } from '../chain/element.js';
@@ -159,7 +160,7 @@ t.test('the State lives from the first Request through the Close', async (t) => 
 t.test('a failed first Request leaves nothing, a failed refresh keeps what stands', async (t) => {
   let fail = true;
   const { step, seen } = spy();
-  const last = failing(new WireError(5, 'no such service'));
+  const last = failing(new WireError(status.NOT_FOUND, 'no such service'));
   const { closes, ...note } = recording();
   const b = begin();
   const chain = compose(b, note, step, {
@@ -190,7 +191,7 @@ t.test('a Close that a Step failed is over, one that a Guard refused is not', as
     kind: 'guard',
     name: 'refuse',
     request: (call, request, next) => next(call, request),
-    close: () => Promise.reject(new WireError(7, 'not yours')),
+    close: () => Promise.reject(new WireError(status.PERMISSION_DENIED, 'not yours')),
   };
   const guarded = begin();
   const one = compose(guarded, refuse);
@@ -201,7 +202,7 @@ t.test('a Close that a Step failed is over, one that a Guard refused is not', as
   const stepped = begin();
   const other = compose(stepped, {
     ...recording(),
-    close: () => Promise.reject(new WireError(14, 'gone')),
+    close: () => Promise.reject(new WireError(status.UNAVAILABLE, 'gone')),
   });
   await other.request(testCall(), request());
   await t.rejects(other.close(testCall(), conn()), { code: 14, name: 'CloseError' });
@@ -245,7 +246,7 @@ t.test('RESELECT_REQUESTED closes first', async (t) => {
 });
 
 t.test("a peer's reselect that fails leaves nothing", async (t) => {
-  const answers = [undefined, new WireError(14, 'no other')];
+  const answers = [undefined, new WireError(status.UNAVAILABLE, 'no other')];
   const b = begin();
   const chain = compose(b, {
     ...recording(),

@@ -39,7 +39,7 @@ export function mechanisms(supported: Readonly<Record<string, Element>>): Step {
         if (element === undefined) throw refused([mechanism.type]);
         return run(element, mechanism);
       }
-      const failures: unknown[] = [];
+      let failure: unknown;
       for (const preference of request.mechanismPreferences) {
         const element = table.get(preference.type);
         if (element === undefined) continue;
@@ -48,12 +48,12 @@ export function mechanisms(supported: Readonly<Record<string, Element>>): Step {
           return await run(element, preference);
         } catch (reason) {
           call.log.debug({ mechanism: preference.type, err: reason }, 'mechanism failed');
-          failures.push(reason);
+          // The most preferred one's failure says most about what the client wanted.
+          failure ??= reason;
         }
       }
-      // The most preferred one's failure says most about what the client wanted.
-      const [first] = failures;
-      throw first ?? refused(request.mechanismPreferences.map(({ type }) => type));
+      if (failure instanceof Error) throw failure;
+      throw refused(request.mechanismPreferences.map(({ type }) => type));
     },
 
     async close(call, connection) {

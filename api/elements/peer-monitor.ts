@@ -141,7 +141,8 @@ class PeerStream implements Disposable {
           backOffMs = firstBackOffMs;
           this.watching.tell(event, asked);
         }
-        if (!signal.aborted) log.info({ peer: this.#channel.url }, 'the peer ended its monitor');
+        if (this.#isOver(undefined)) return;
+        log.info({ peer: this.#channel.url }, 'the peer ended its monitor');
       } catch (reason) {
         if (this.#isOver(reason)) return;
         log.info({ peer: this.#channel.url, err: reason }, 'monitor stream broken');

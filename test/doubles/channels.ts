@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Channels without a network: unary calls go to a function, streams are fed by hand. */
 import { once, EventEmitter } from 'node:events';
-import type { CallOptions, Channel, Channels } from '../../api/grpc/channel.js';
+import type { CallOptions, Channel, Channels, Method } from '../../api/grpc/channel.js';
 
 /** One unary call as it was made. */
 export interface Made {
@@ -77,16 +77,12 @@ export class FakeChannels implements Channels {
     let held = true;
     return {
       url,
-      unary: async <Req, Res>(
-        method: { readonly path: string },
-        request: Req,
-        options: CallOptions,
-      ) => {
-        const made = { url, path: method.path, request, options };
+      unary: async <Req, Res>({ path }: Method<Req, Res>, request: Req, options: CallOptions) => {
+        const made = { url, path, request, options };
         this.made.push(made);
         return (await this.answer(made)) as Res;
       },
-      stream: <Req, Res>(_method: unknown, request: Req, options: CallOptions) => {
+      stream: <Req, Res>(_: Method<Req, Res>, request: Req, options: CallOptions) => {
         const stream = new FedStream(url, request, options);
         this.streams.push(stream);
         return stream.read() as AsyncIterable<Res>;

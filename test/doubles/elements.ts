@@ -22,16 +22,28 @@ export function testCall(change: Partial<Call> = {}): Call {
   };
 }
 
+/** A message of which a test says only what matters to it. */
+export type Sketch<T> = T extends bigint | Uint8Array
+  ? T
+  : T extends readonly (infer U)[]
+    ? readonly Sketch<U>[]
+    : T extends object
+      ? { readonly [K in keyof T]?: Sketch<T[K]> | undefined }
+      : T;
+
 /** A Request of a partial connection. */
 export function testRequest(
-  connection: Parameters<typeof Connection.fromPartial>[0],
+  connection: Sketch<Connection>,
   mechanismPreferences: readonly Mechanism[] = [],
 ): Request {
-  return { connection: Connection.fromPartial(connection), mechanismPreferences };
+  return { connection: Connection.fromPartial(connection as Connection), mechanismPreferences };
 }
 
 /** Notes what passes. */
-export function recording(): Step & { readonly requests: Request[]; readonly closes: Connection[] } {
+export function recording(): Step & {
+  readonly requests: Request[];
+  readonly closes: Connection[];
+} {
   const requests: Request[] = [];
   const closes: Connection[] = [];
   return {
