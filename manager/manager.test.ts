@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { systemClock as clock } from '../api/chain/clock.js';
 import { compose } from '../api/chain/compose.js';
 import { begin } from '../api/elements/begin.js';
@@ -23,7 +23,6 @@ import { failing, recording } from '../test/doubles/elements.js';
 import { table } from './config.js';
 import { start } from './main.js';
 
-type Test = typeof t;
 const log = silentLogger();
 const insecure = true;
 

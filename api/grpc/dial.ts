@@ -35,6 +35,7 @@ const channelOptions: ChannelOptions = {
   'grpc.max_reconnect_backoff_ms': 1_000,
   // Peers are never asked for configuration by DNS, nor reached through a proxy.
   'grpc.service_config_disable_resolution': 1,
+  'grpc.enable_channelz': 0,
   'grpc.enable_http_proxy': 0,
   // Whether to try again is decided by `retry` and `heal`, which know what a Request means.
   'grpc.enable_retries': 0,
@@ -120,7 +121,7 @@ class SharedPeer implements Peer {
     if (this.isReady()) return;
     const { dialTimeoutMs, log } = this.#options;
     const latest = Math.min(Date.now() + dialTimeoutMs, options.deadlineMs ?? Infinity);
-    const problem = await untilReady(this.client, latest, options.signal);
+    const problem = await untilReady(this.client, this.isReady, latest, options.signal);
     if (problem === undefined) return;
     log.debug({ url: this.url, err: problem }, 'no connection');
     const state = this.client.getChannel().getConnectivityState(false);
@@ -141,17 +142,35 @@ class SharedPeer implements Peer {
 }
 
 /** Wait for a connection; gives what was wrong, or nothing. An abort ends the waiting, and the call then says so. */
-function untilReady(client: Client, latestMs: number, signal: AbortSignal) {
-  return new Promise<Error | undefined>((resolve) => {
+function untilReady(
+  client: Client,
+  isReady: () => boolean,
+  latestMs: number,
+  signal: AbortSignal,
+): Promise<Error | undefined> {
+  const channel = client.getChannel();
+  return new Promise((resolve) => {
+    let over = false;
     const done = (problem?: Error): void => {
+      over = true;
       signal.removeEventListener('abort', onAbort);
       resolve(problem);
     };
     const onAbort = (): void => {
       done();
     };
+    const look = (problem?: Error): void => {
+      if (over) return;
+      if (problem !== undefined || isReady()) {
+        done(problem);
+        return;
+      }
+      const state = channel.getConnectivityState(false);
+      if (state === connectivityState.SHUTDOWN) done(new Error('the channel was closed'));
+      else channel.watchConnectivityState(state, latestMs, look);
+    };
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) done();
-    else client.waitForReady(latestMs, done);
+    else look();
   });
 }

@@ -47,6 +47,7 @@ const serverOptions: ServerOptions = {
   // A peer whose machine is gone gives no other sign.
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.enable_channelz': 0,
 };
 
 /** Serve on all URLs, or on none: rejects when one cannot be bound. */
