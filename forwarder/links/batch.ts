@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Several messages as one transaction, and what the kernel answered to each. */
+/**
+ * Several messages as one transaction, and what the kernel answered to each.
+ * After an exclusive creation that was refused nothing more is sent.
+ */
+import { constants } from 'node:os';
 import {
   formatMessage,
   getString,
@@ -11,7 +15,7 @@ import type { Message } from './message.js';
 
 /** What came of one message. */
 export interface Answer {
-  /** A positive errno, 0 where the kernel took it. */
+  /** A positive errno, 0 where the kernel took it; ECANCELED where it never saw it. */
   readonly errno: number;
   /** The kernel's own words, if it had any. */
   readonly text: string;
@@ -41,7 +45,7 @@ export function encode(messages: readonly Message[]): Buffer {
 /** One answer per message of the batch. */
 export function decode(bytes: Buffer, count: number): readonly Answer[] {
   const answers = Array.from({ length: count }, () => ({
-    errno: 0,
+    errno: constants.errno.ECANCELED,
     text: '',
     objects: new Array<NetlinkMessage>(),
     interrupted: false,
@@ -51,7 +55,7 @@ export function decode(bytes: Buffer, count: number): readonly Answer[] {
     if (answer === undefined) continue;
     if ((message.flags & flag.interrupted) !== 0) answer.interrupted = true;
     if (message.type === types.error || message.type === types.done) {
-      if (message.data.length >= 4) answer.errno = Math.abs(message.data.readInt32LE(0));
+      answer.errno = message.data.length < 4 ? 0 : Math.abs(message.data.readInt32LE(0));
       answer.text = textOf(message);
     } else {
       answer.objects.push(message);

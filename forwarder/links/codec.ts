@@ -27,5 +27,11 @@ export {
   MessageType,
   parseRouteNextHop,
   type RouteAttrs,
+  type RouteProtocol,
 } from 'netlink/dist/rt/gen_structs.js';
-export { formatInfo, formatLinkAttrs, formatVethInfo, type LinkAttrs } from 'netlink/dist/rt/ifla.js';
+export {
+  formatInfo,
+  formatLinkAttrs,
+  formatVethInfo,
+  type LinkAttrs,
+} from 'netlink/dist/rt/ifla.js';

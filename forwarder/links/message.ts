@@ -12,6 +12,7 @@ import {
   formatVethInfo,
   MessageType,
   type LinkAttrs,
+  type RouteProtocol,
 } from './codec.js';
 import type { Neighbour, Route } from './end.js';
 import { families, parsePrefix, type Prefix } from './ip.js';
@@ -25,10 +26,18 @@ export interface Message {
 }
 
 /** NLM_F_* of linux/netlink.h. */
-export const flags = { request: 1, ack: 4, dump: 0x300, replace: 0x100, excl: 0x200, create: 0x400 };
+export const flags = {
+  request: 1,
+  ack: 4,
+  dump: 0x300,
+  replace: 0x100,
+  excl: 0x200,
+  create: 0x400,
+};
 
 /** Routes and neighbours of ours carry it (an `rtm_protocol`): 'W'. */
-export const ownProtocol: number = 87;
+// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the package's enum knows only the registered ones
+export const ownProtocol = 87 as RouteProtocol;
 
 /** IPv6 routes of ours go before the 1024 of others, instead of being joined with them. */
 const metric6 = 512;

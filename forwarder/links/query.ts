@@ -21,10 +21,7 @@ import { addressText, families, prefixText } from './ip.js';
 import { flags, ownProtocol, type Message } from './message.js';
 
 /** A link by itself. */
-export type FoundLink = Pick<
-  FoundEnd,
-  'index' | 'name' | 'mac' | 'alias' | 'mtu' | 'up' | 'peer'
->;
+export type FoundLink = Pick<FoundEnd, 'index' | 'name' | 'mac' | 'alias' | 'mtu' | 'up' | 'peer'>;
 
 const skipStatistics = putU32(8);
 const mainTable = 254;

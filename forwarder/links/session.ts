@@ -44,10 +44,13 @@ export async function findEnd(
   return endOf(link, again);
 }
 
-/** Only the link of that name. */
-export async function findLink(netns: Netns, name: string): Promise<FoundLink | undefined> {
-  const [answer] = await ask(netns, [linkQuery(name)]);
-  return answer === undefined ? undefined : linkIn(answer, name);
+/** The links of those names, nothing in the place of one that is not there. */
+export async function findNamed(
+  netns: Netns,
+  names: readonly string[],
+): Promise<readonly (FoundLink | undefined)[]> {
+  const answers = await ask(netns, names.map(linkQuery));
+  return answers.map((answer, at) => linkIn(answer, names[at] ?? ''));
 }
 
 /** All links. */

@@ -28,11 +28,12 @@ static bool room(struct job *job)
 	return true;
 }
 
-/* Collect until the message numbered last is acknowledged, or its dump is done. */
-static void answers(struct job *job, uint32_t last)
+/* Collect until the message numbered last is acknowledged, or its dump is done; what it got. */
+static int answers(struct job *job, uint32_t last)
 {
 	struct nlmsghdr *msg;
 	bool done = false;
+	int refused = 0;
 	ssize_t n;
 	int rest;
 
@@ -43,14 +44,19 @@ static void answers(struct job *job, uint32_t last)
 			continue;
 		if (n < 0 || n > CHUNK) {
 			failed(job, "recv", n < 0 ? errno : EMSGSIZE);
-			return;
+			break;
 		}
 		msg = (struct nlmsghdr *)(job->out + job->out_len);
-		for (rest = n; NLMSG_OK(msg, rest); msg = NLMSG_NEXT(msg, rest))
-			done |= msg->nlmsg_seq == last &&
-				(msg->nlmsg_type == NLMSG_ERROR || msg->nlmsg_type == NLMSG_DONE);
+		for (rest = n; NLMSG_OK(msg, rest); msg = NLMSG_NEXT(msg, rest)) {
+			if (msg->nlmsg_seq != last)
+				continue;
+			if (msg->nlmsg_type == NLMSG_ERROR)
+				refused = ((struct nlmsgerr *)NLMSG_DATA(msg))->error;
+			done |= msg->nlmsg_type == NLMSG_ERROR || msg->nlmsg_type == NLMSG_DONE;
+		}
 		job->out_len += NLMSG_ALIGN(n);
 	}
+	return refused;
 }
 
 /* Of a NEW message the same bits mean replace and exclusive; GET is 2 modulo 4. */
@@ -59,31 +65,47 @@ static bool is_dump(const struct nlmsghdr *msg)
 	return (msg->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP && msg->nlmsg_type % 4 == 2;
 }
 
-/* All messages at once, but a dump alone: a socket runs one dump at a time. */
+/* What follows a creation is meant for the new thing, not for one that was there. */
+static bool is_creation(const struct nlmsghdr *msg)
+{
+	int bits = NLM_F_CREATE | NLM_F_EXCL;
+
+	return (msg->nlmsg_flags & bits) == bits && msg->nlmsg_type % 4 == 0;
+}
+
+static bool is_whole(const struct job *job, size_t at)
+{
+	const struct nlmsghdr *msg = (const struct nlmsghdr *)(job->in + at);
+
+	return job->in_len - at >= sizeof(*msg) && msg->nlmsg_len >= sizeof(*msg) &&
+	       NLMSG_ALIGN(msg->nlmsg_len) <= job->in_len - at;
+}
+
+/*
+ * As many messages at once as go together: a socket runs one dump at a time,
+ * and after an exclusive creation that was refused nothing more is sent.
+ */
 static size_t send_some(struct job *job, size_t from)
 {
-	struct nlmsghdr *msg;
+	const struct nlmsghdr *msg = NULL;
+	bool alone = false;
 	size_t to = from;
-	uint32_t last = 0;
 
-	while (to < job->in_len) {
-		msg = (struct nlmsghdr *)(job->in + to);
-		if (job->in_len - to < sizeof(*msg) || msg->nlmsg_len < sizeof(*msg) ||
-		    NLMSG_ALIGN(msg->nlmsg_len) > job->in_len - to) {
+	while (to < job->in_len && !alone) {
+		if (!is_whole(job, to)) {
 			failed(job, "transact", EINVAL);
 			return to;
 		}
-		if (is_dump(msg) && to > from)
+		alone = is_dump((void *)(job->in + to)) || is_creation((void *)(job->in + to));
+		if (alone && to > from)
 			break;
-		last = msg->nlmsg_seq;
+		msg = (const struct nlmsghdr *)(job->in + to);
 		to += NLMSG_ALIGN(msg->nlmsg_len);
-		if (is_dump(msg))
-			break;
 	}
 	if (send(job->netns->sock, job->in + from, to - from, 0) < 0)
 		failed(job, "send", errno);
-	else
-		answers(job, last);
+	else if (answers(job, msg->nlmsg_seq) && is_creation(msg))
+		to = job->in_len;
 	return to;
 }
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What happens to a Request at the forwarder, in order. Only this list decides it. */
+import { compose } from '../api/chain/compose.js';
+import type { Chain } from '../api/chain/element.js';
+import { authorize } from '../api/elements/authorize.js';
+import type { Begin } from '../api/elements/begin.js';
+import { connect } from '../api/elements/connect.js';
+import type { ConnectionEvents } from '../api/elements/connection-events.js';
+import { discover } from '../api/elements/discover.js';
+import { filterMechanisms } from '../api/elements/filter-mechanisms.js';
+import { follow } from '../api/elements/follow.js';
+import { hopTime } from '../api/elements/hop-time.js';
+import { kernelMechanism } from '../api/elements/kernel-mechanism.js';
+import { mechanismTranslation } from '../api/elements/mechanism-translation.js';
+import { mechanisms } from '../api/elements/mechanisms.js';
+import { monitor } from '../api/elements/monitor.js';
+import { offer } from '../api/elements/offer.js';
+import { remote } from '../api/elements/remote.js';
+import { roundRobin } from '../api/elements/round-robin.js';
+import { timeout } from '../api/elements/timeout.js';
+import type { Tokens } from '../api/elements/tokens.js';
+import { updatePath } from '../api/elements/update-path.js';
+import { updateToken } from '../api/elements/update-token.js';
+import type { Channels } from '../api/grpc/channel.js';
+import type { Registries } from '../api/registry/registry.js';
+import { mtu as defaultMtu } from './elements/mtu.js';
+import { wire } from './elements/wire.js';
+import { addresses } from './facets/addresses.js';
+import { gatewayRoutes } from './facets/gateway-routes.js';
+import { linkRoutes } from './facets/link-routes.js';
+import { mtu } from './facets/mtu.js';
+import { neighbours } from './facets/neighbours.js';
+import { pingGroupRange } from './facets/ping-group-range.js';
+import { kernelClient, kernelServer } from './mechanisms/kernel/index.js';
+import type { Wires } from './mechanisms/kernel/index.js';
+import type { Namespaces } from './namespaces/namespaces.js';
+import type { Records } from './records.js';
+
+/** What the list needs. */
+export interface ForwarderParts {
+  readonly name: string;
+  /** Made by whoever adopts what a former life wired. */
+  readonly begin: Begin;
+  readonly tokens: Tokens;
+  readonly events: ConnectionEvents;
+  readonly registries: Registries;
+  readonly channels: Channels;
+  readonly namespaces: Namespaces;
+  readonly wires: Wires;
+  readonly records: Records;
+}
+
+/** The forwarder's chain. */
+export function forwarderChain(parts: ForwarderParts): Chain {
+  const { name, channels, tokens, events, registries, namespaces, wires, records } = parts;
+  return compose(
+    // Its life: guards first, which may stop a Close.
+    updatePath(name),
+    parts.begin,
+    updateToken(tokens),
+    authorize(),
+    timeout(),
+    monitor(events),
+    hopTime(),
+    // What the client wants: refused here before anybody else is asked.
+    mechanisms({ KERNEL: kernelServer(namespaces) }),
+    defaultMtu(),
+    // Which endpoint, and the way there and back.
+    discover(registries),
+    roundRobin(),
+    connect(
+      compose(
+        mechanismTranslation(),
+        offer([kernelMechanism({})]),
+        filterMechanisms(),
+        kernelClient(namespaces),
+        follow(channels, events, tokens),
+        remote(channels, tokens),
+      ),
+    ),
+    // What the endpoint answered, made so on both sides at once.
+    wire(
+      { forwarder: name, wires, records },
+      mtu(),
+      addresses(),
+      linkRoutes(),
+      gatewayRoutes(),
+      neighbours(),
+      pingGroupRange(),
+    ),
+  );
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The process `wanwire forwarder`: makes wires between network namespaces.
+ *
+ * Its wires outlive it, however it ends: the next start adopts them. It needs
+ * root (to enter namespaces), and the host's pids (to find them).
+ */
+import { status } from '@grpc/grpc-js';
+import { systemClock } from '../api/chain/clock.js';
+import { begin } from '../api/elements/begin.js';
+import { ConnectionEvents } from '../api/elements/connection-events.js';
+import { developmentTokens } from '../api/elements/tokens.js';
+import { WireError } from '../api/errors/wire-error.js';
+import { NetworkServiceEndpoint } from '../api/gen/registry.js';
+import { channels } from '../api/grpc/dial.js';
+import { serve } from '../api/grpc/serve.js';
+import type { Logger } from '../api/log/log.js';
+import { keepRegistered } from '../api/registry/registration.js';
+import { remoteRegistries } from '../api/registry/remote.js';
+import { Netns } from '../bpf/netns/netns.js';
+import { adopt } from './adopt.js';
+import { forwarderChain } from './chain.js';
+import { Closer } from './closer.js';
+import type { Config } from './config.js';
+import { Reaper, Wires } from './mechanisms/kernel/index.js';
+import { Deaths } from './namespaces/deaths.js';
+import { Namespaces } from './namespaces/namespaces.js';
+import { Records } from './records.js';
+import { sweep } from './sweep.js';
+
+/** A forwarder that answers and is registered. */
+export interface Running {
+  readonly urls: readonly string[];
+  /** Answer what has been asked, unregister, stop. Wires stay. */
+  close(): Promise<void>;
+}
+
+/** What running calls get at the end, in milliseconds. */
+const graceMs = 1_000;
+
+/** Start it; resolves when it is registered, rejects and leaves nothing where it cannot. `signal` ends it, also before that. */
+export async function start(config: Config, log: Logger, signal?: AbortSignal): Promise<Running> {
+  await mayEnterNamespaces();
+  const undo: (() => unknown)[] = [];
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= unwind(undo, signal, onAbort));
+  const onAbort = (): void => void close();
+  try {
+    const running = await build(config, log, undo, signal, onAbort);
+    return { urls: running, close };
+  } catch (reason) {
+    await close();
+    signal?.throwIfAborted();
+    throw reason;
+  }
+}
+
+async function build(
+  config: Config,
+  log: Logger,
+  undo: (() => unknown)[],
+  signal: AbortSignal | undefined,
+  onAbort: () => void,
+): Promise<readonly string[]> {
+  const { NSM_NAME: name, WANWIRE_INSECURE: insecure, NSM_LISTEN_ON: listenOn } = config;
+  const clock = systemClock;
+  const closer = new Closer({ name, clock, log });
+  const deaths = await Deaths.start(log, (key) => {
+    closer.closeAll(wires.idsIn(key), 'a network namespace of the wire is gone');
+  });
+  undo.push(() => {
+    deaths[Symbol.dispose]();
+  });
+  const reaper = new Reaper(log);
+  const wires = new Wires({ log, deaths, reaper });
+  const namespaces = new Namespaces();
+  const records = new Records(stateFolder(config));
+  const peers = channels({ dialTimeoutMs: config.NSM_DIAL_TIMEOUT, insecure, log, clock });
+  undo.push(() => {
+    peers[Symbol.dispose]();
+  });
+  const tokens = developmentTokens(name, config.NSM_MAX_TOKEN_LIFETIME, clock);
+  const registries = remoteRegistries(peers.acquire(config.NSM_CONNECT_TO), tokens);
+  const events = new ConnectionEvents();
+  const parts = { name, tokens, events, registries, channels: peers, namespaces, wires, records };
+  const first = begin();
+  const chain = forwarderChain({ ...parts, begin: first });
+  closer.chain = chain;
+
+  const adopted = await adopt({ records, namespaces, wires, begin: first, events, log });
+  const swept = await sweep({ forwarder: name, namespaces, wires, reaper, log });
+  log.info({ adopted: adopted.size, swept }, 'looked at what was left');
+  undo.push(closer.closeUnrefreshed(adopted, wires, config.NSM_MAX_TOKEN_LIFETIME));
+
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const serving = await serve({ listenOn, insecure, log, clock, chain, events });
+  undo.push(() => serving.close(graceMs));
+  const service = config.NSM_NSNAME;
+  const endpoint = NetworkServiceEndpoint.fromPartial({
+    name,
+    url: serving.urls[0] ?? '',
+    networkServiceNames: [service],
+    networkServiceLabels: { [service]: { labels: { ...config.NSM_LABELS } } },
+  });
+  const registration = keepRegistered({ registries, endpoint, clock, log });
+  undo.push(() => registration.close());
+  await registration.ready;
+  log.info({ urls: serving.urls }, 'listening');
+  return serving.urls;
+}
+
+async function unwind(
+  undo: (() => unknown)[],
+  signal: AbortSignal | undefined,
+  onAbort: () => void,
+): Promise<void> {
+  signal?.removeEventListener('abort', onAbort);
+  for (let act = undo.pop(); act !== undefined; act = undo.pop()) await act();
+}
+
+/** A name may hold a slash. */
+function stateFolder({ WANWIRE_STATE_DIR: folder, NSM_NAME: name }: Config): string {
+  return folder ?? `/run/wanwire/${encodeURIComponent(name)}`;
+}
+
+/** Better now than with the first Request. */
+async function mayEnterNamespaces(): Promise<void> {
+  try {
+    using _own = await Netns.open('/proc/self/ns/net');
+  } catch (reason) {
+    throw new WireError(
+      status.PERMISSION_DENIED,
+      'the forwarder cannot enter network namespaces: it needs root (CAP_SYS_ADMIN and CAP_NET_ADMIN)',
+      { cause: reason },
+    );
+  }
+}

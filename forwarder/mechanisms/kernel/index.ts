@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The KERNEL mechanism: a veth pair from the client's namespace to the endpoint's. */
+export { kernelClient } from './client.js';
+export { kernelServer } from './server.js';
+export { Reaper } from './reaper.js';
+export {
+  aliasPrefix,
+  clientSocket,
+  endpointSocket,
+  type Side,
+  type Socket,
+  type Wish,
+} from './side.js';
+export { Wires, type Wire } from './wires.js';
+export { wishOf } from './wish.js';
+export type { Indexes } from './converge.js';
