@@ -2,7 +2,8 @@
 import t from 'tap';
 import { compose } from '../api/chain/compose.js';
 import type { Request } from '../api/chain/element.js';
-import { Begin, begin } from '../api/elements/begin.js';
+import type { Begin } from '../api/elements/begin.js';
+import { begin } from '../api/elements/begin.js';
 import { kernelMechanism } from '../api/elements/kernel-mechanism.js';
 import { updatePath } from '../api/elements/update-path.js';
 import { Connection, State } from '../api/gen/connection.js';

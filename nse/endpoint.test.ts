@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { systemClock } from '../api/chain/clock.js';
 import { ipOf } from '../api/chain/connection.js';
 import { readEnvironment } from '../api/env/read-environment.js';
-import { NetworkService, NetworkServiceEndpoint } from '../api/gen/registry.js';
+import type { NetworkService, NetworkServiceEndpoint } from '../api/gen/registry.js';
 import { serve } from '../api/grpc/serve.js';
 import { silentLogger } from '../api/log/log.js';
 import type { Registries, Registry } from '../api/registry/registry.js';

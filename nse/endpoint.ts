@@ -80,10 +80,11 @@ export async function endpoint(options: EndpointOptions): Promise<Endpoint> {
   const undo: (() => unknown)[] = [];
   let closing: Promise<void> | undefined;
   const unwind = async (): Promise<void> => {
-    signal?.removeEventListener('abort', close);
+    signal?.removeEventListener('abort', onAbort);
     for (let act = undo.pop(); act !== undefined; act = undo.pop()) await act();
   };
   const close = (): Promise<void> => (closing ??= unwind());
+  const onAbort = (): void => void close();
   try {
     const { insecure = false, connectTo = managerUrl, tokenLifetimeMs = tenMinutesMs } = options;
     const tokens = developmentTokens(name, tokenLifetimeMs, clock);
@@ -102,10 +103,11 @@ export async function endpoint(options: EndpointOptions): Promise<Endpoint> {
       ipam: options.ipam ?? pointToPoint(options.prefixes ?? []),
     });
     const listenOn = [options.listenOn ?? (await privateSocket(undo))];
-    const { urls, close: stop } = await serve({ listenOn, insecure, log, clock, chain, events });
-    undo.push(() => stop(graceMs));
+    const serving = await serve({ listenOn, insecure, log, clock, chain, events });
+    const { urls } = serving;
+    undo.push(() => serving.close(graceMs));
     signal?.throwIfAborted();
-    signal?.addEventListener('abort', close, { once: true });
+    signal?.addEventListener('abort', onAbort, { once: true });
     const registration = register(registries, { ...options, url: urls[0] ?? '' }, { clock, log });
     undo.push(() => registration.close({ unregister: options.unregister ?? true }));
     await registration.ready;

@@ -53,11 +53,12 @@ async function tests(): Promise<void> {
   });
 
   await t.test('refusals carry errno and what was attempted', async (t) => {
-    const none = { errno: constants.errno.EADDRNOTAVAIL, message: /from 203\.0\.113\.9: / };
+    const name = 'KernelError';
+    const none = { name, errno: constants.errno.EADDRNOTAVAIL, message: /from 203\.0\.113\.9: / };
     await t.rejects(ping({ from: '203.0.113.9', to: '127.0.0.1', timeoutMs: 50 }), none);
-    const noRoute = { errno: constants.errno.ENETUNREACH };
+    const noRoute = { name, errno: constants.errno.ENETUNREACH };
     await t.rejects(ping({ to: '203.0.113.1', timeoutMs: 50 }), noRoute);
-    const text = { errno: constants.errno.EINVAL };
+    const text = { name, errno: constants.errno.EINVAL };
     await t.rejects(ping({ to: 'example', timeoutMs: 50 }), text);
     await t.rejects(ping({ from: '127.0.0.1', to: '::1', timeoutMs: 50 }), text, 'two families');
     await t.rejects(ping({ to: '1'.repeat(100), timeoutMs: 50 }), text, 'longer than any address');
