@@ -9,6 +9,7 @@ import { status } from '@grpc/grpc-js';
 import t from 'tap';
 import type { Chain } from '../chain/element.js';
 import { Connection, PathSegment } from '../gen/connection.js';
+import { HealthService } from '../gen/health.js';
 import { NetworkServiceService } from '../gen/networkservice.js';
 import { ManualClock, settle } from '../../test/doubles/manual-clock.js';
 import {
@@ -94,6 +95,23 @@ t.test('a call without deadline gets one', async (t) => {
   await refused;
   t.ok(seen.aborted);
   t.equal(clock.timers, 0);
+});
+
+t.test('health is served for each service and for the server', async (t) => {
+  const channel = await pair(t, { chain: echo });
+  const check = (service: string) => channel.unary(HealthService.check, { service }, options());
+  t.match(await check(''), { status: 1 });
+  t.match(await check('networkservice.NetworkService'), { status: 1 });
+  await t.rejects(check('registry.NetworkServiceRegistry'), { code: status.NOT_FOUND });
+  const { signal } = new AbortController();
+  const statuses: number[] = [];
+  for (const service of ['', 'x']) {
+    for await (const one of channel.stream(HealthService.watch, { service }, { signal })) {
+      statuses.push(one.status);
+      break;
+    }
+  }
+  t.same(statuses, [1, 3]);
 });
 
 /** Sends bytes of our choice to a real RPC. */

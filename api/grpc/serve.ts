@@ -7,7 +7,6 @@
  * no socket file behind unless it is killed; the next start removes that.
  */
 import { Server, type ServerOptions } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../chain/clock.js';
 import type { Chain } from '../chain/element.js';
 import type { Logger } from '../log/log.js';
@@ -15,6 +14,7 @@ import type { Registries } from '../registry/registry.js';
 import { parseAddress, type Address } from './address.js';
 import { serverCredentialsFor } from './credentials.js';
 import type { Door } from './handlers.js';
+import { serveHealth } from './health.js';
 import { limits } from './limits.js';
 import { bind } from './listen.js';
 import { serveChain, serveEvents, serveRegistries, type EventSource } from './services.js';
@@ -79,7 +79,7 @@ async function listen(address: Address, options: ServeOptions): Promise<Listenin
   const streams = new Set<() => void>();
   const door: Door = { url: address.url, log, clock, streams };
   const names = addServices(server, door, options);
-  addHealth(server, names);
+  serveHealth(server, door, names);
   const credentials = serverCredentialsFor(address, options.insecure);
   const url = await bind(server, address, credentials, options.socketMode ?? 0o600);
   return { url, close: (graceMs) => shutDown(server, streams, graceMs) };
@@ -100,11 +100,6 @@ function addServices(server: Server, door: Door, options: ServeOptions): readonl
     names.push('registry.NetworkServiceRegistry', 'registry.NetworkServiceEndpointRegistry');
   }
   return names;
-}
-
-function addHealth(server: Server, names: readonly string[]): void {
-  const statuses = ['', ...names].map((name) => [name, 'SERVING'] as const);
-  new HealthImplementation(Object.fromEntries(statuses)).addToServer(server);
 }
 
 function shutDown(server: Server, streams: Set<() => void>, graceMs: number): Promise<void> {
