@@ -26,6 +26,7 @@ import type { Registries } from '../api/registry/registry.js';
 import { mtu as defaultMtu } from './elements/mtu.js';
 import { wire } from './elements/wire.js';
 import { addresses } from './facets/addresses.js';
+import type { Facet } from './facets/facet.js';
 import { gatewayRoutes } from './facets/gateway-routes.js';
 import { linkRoutes } from './facets/link-routes.js';
 import { mtu } from './facets/mtu.js';
@@ -35,6 +36,16 @@ import { kernelClient, kernelServer } from './mechanisms/kernel/index.js';
 import type { Wires } from './mechanisms/kernel/index.js';
 import type { Namespaces } from './namespaces/namespaces.js';
 import type { Records } from './records.js';
+
+/** What an answered Connection says of both ends of the wire, in NSM's order. */
+export const kernelFacets: readonly Facet[] = [
+  mtu(),
+  addresses(),
+  linkRoutes(),
+  gatewayRoutes(),
+  neighbours(),
+  pingGroupRange(),
+];
 
 /** What the list needs. */
 export interface ForwarderParts {
@@ -79,14 +90,6 @@ export function forwarderChain(parts: ForwarderParts): Chain {
       ),
     ),
     // What the endpoint answered, made so on both sides at once.
-    wire(
-      { forwarder: name, wires, records },
-      mtu(),
-      addresses(),
-      linkRoutes(),
-      gatewayRoutes(),
-      neighbours(),
-      pingGroupRange(),
-    ),
+    wire({ forwarder: name, wires, records }, ...kernelFacets),
   );
 }
