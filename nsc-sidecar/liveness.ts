@@ -34,12 +34,18 @@ const count = 4;
  */
 export function liveness(options: LivenessOptions): Liveness {
   const { timeoutMs, log, ping = kernelPing } = options;
+  let told = '';
   const answers = async (pair: Pair, signal: AbortSignal): Promise<boolean> => {
     try {
-      return (await ping({ ...pair, count, enough: 1, timeoutMs, signal })) > 0;
+      const replies = await ping({ ...pair, count, enough: 1, timeoutMs, signal });
+      told = '';
+      return replies > 0;
     } catch (reason) {
       if (signal.aborted || isAbort(reason)) throw reason;
-      log.warn({ err: reason, ...pair }, 'a wire cannot be pinged');
+      // The same again and again, five times a second, tells nothing new.
+      const text = String(reason);
+      if (text !== told) log.warn({ err: reason, ...pair }, 'a wire cannot be pinged');
+      told = text;
       return reason instanceof WireError && reason.code === status.PERMISSION_DENIED;
     }
   };

@@ -69,7 +69,8 @@ export interface Endpoint extends AsyncDisposable {
 
 const managerUrl = 'unix:///var/lib/networkservicemesh/nsm.io.sock';
 const tenMinutesMs = 600_000;
-const dialTimeoutMs = 5_000;
+/** Less than what a registry call may take, so that its failure says that nobody listens. */
+const dialTimeoutMs = 3_000;
 const graceMs = 1_000;
 
 /** Start an endpoint; resolves when it is registered. Where it cannot be started it rejects and leaves nothing. */
