@@ -5,11 +5,11 @@ import { text } from '../api/env/text.js';
 
 /** Wraps texts in a style; does nothing where there is no colour. */
 export interface Paint {
-  bold(text: string): string;
-  dim(text: string): string;
-  red(text: string): string;
-  green(text: string): string;
-  yellow(text: string): string;
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly red: (text: string) => string;
+  readonly green: (text: string) => string;
+  readonly yellow: (text: string) => string;
 }
 
 const table = {

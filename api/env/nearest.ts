@@ -4,10 +4,10 @@
 /** How many letters must be added, dropped or changed to make one text of the other (Levenshtein). */
 export function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (const [line, letter] of [...a].entries()) {
+  for (let line = 0; line < a.length; line++) {
     const next = [line + 1];
-    for (const [column, other] of [...b].entries()) {
-      const changed = (row[column] ?? 0) + (letter === other ? 0 : 1);
+    for (let column = 0; column < b.length; column++) {
+      const changed = (row[column] ?? 0) + (a[line] === b[column] ? 0 : 1);
       next.push(Math.min(changed, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
     }
     row = next;

@@ -17,10 +17,15 @@ export interface Reading<T extends Table> {
 /** Names and values, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The process's own environment, for a command that lays its options over it. */
+export function environment(): Environment {
+  return process.env;
+}
+
 /** Read `table` from `env` (default: the process's own); throws a ConfigError with every mistake there is. */
 export function readEnvironment<T extends Table>(
   table: T,
-  env: Environment = process.env,
+  env: Environment = environment(),
 ): Reading<T> {
   const mistakes: Mistake[] = [];
   const values: Record<string, unknown> = {};

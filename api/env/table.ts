@@ -55,6 +55,10 @@ export function variable<T>(
   { mayBeEmpty = false }: { readonly mayBeEmpty?: boolean } = {},
 ): Kind<T> {
   // `parse` never answers undefined; the reader does where nothing is set.
-  return <const O extends Options>(options: O) =>
-    ({ ...options, shape, mayBeEmpty, parse }) as Variable<Value<T, O>>;
+  return <const O extends Options>(options: O) => ({
+    ...options,
+    shape,
+    mayBeEmpty,
+    parse,
+  });
 }
