@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clients ask endpoints directly, over real unix sockets; the registry is the embedded manager's.
 import t, { type Test } from 'tap';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import type { Element } from '../api/chain/element.js';
 import { readEnvironment } from '../api/env/read-environment.js';
 import { ConnectionEventType, State, type ConnectionEvent } from '../api/gen/connection.js';
@@ -20,11 +24,16 @@ interface Stage {
   endpoint(name: string, elements?: readonly Element[]): Promise<Endpoint>;
 }
 
-async function stage(t: Test): Promise<Stage> {
+function folderOf(t: Test): string {
   const folder = mkdtempSync(`${tmpdir()}/ww-nsc-`);
   t.teardown(() => {
     rmSync(folder, { recursive: true });
   });
+  return folder;
+}
+
+async function stage(t: Test): Promise<Stage> {
+  const folder = folderOf(t);
   const connectTo = `unix://${folder}/manager.sock`;
   const { config } = readEnvironment(managerTable, {
     NSM_LISTEN_ON: connectTo,
@@ -151,4 +160,27 @@ t.test('a manager that may not be dialled is refused at start', async (t) => {
   await t.rejects(start(configOf('tcp://192.0.2.1:5001'), log), /192\.0\.2\.1/);
   const secure = configOf('unix:///tmp/none.sock', { WANWIRE_INSECURE: 'false' });
   await t.rejects(start(secure, log), /WANWIRE_INSECURE/);
+});
+
+t.test('the process waits for its manager, and ends when told', async (t) => {
+  const socket = `unix://${folderOf(t)}/nobody.sock`;
+  const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+  const child = spawn(process.execPath, [command, 'nsc'], {
+    env: {
+      WANWIRE_INSECURE: 'true',
+      NSM_NETWORK_SERVICES: 'kernel://hello',
+      NSM_CONNECT_TO: socket,
+      NSM_DIAL_TIMEOUT: '10ms',
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = once(child, 'exit');
+  let failures = 0;
+  for await (const line of createInterface({ input: child.stderr })) {
+    if (line.includes('no wire yet')) failures++;
+    if (failures === 3) break;
+  }
+  t.equal(failures, 3, 'it outlives its pauses');
+  child.kill('SIGTERM');
+  t.strictSame(await ended, [0, null]);
 });

@@ -39,6 +39,7 @@ export interface Client {
 
 /** A process that is told to end is killed some seconds later. */
 const closeMs = 5_000;
+const longestTimerMs = 2 ** 31 - 1;
 /** A liveness check ends itself; this ends one that does not. */
 const livenessGraceMs = 1_000;
 
@@ -51,12 +52,15 @@ export async function start(
   signal?.throwIfAborted();
   const parts = assemble(config, log, clock);
   const { events, wires, peers } = parts;
+  // A client that waits for its manager has neither sockets nor timers that keep a process up.
+  const alive = setInterval(() => undefined, longestTimerMs);
   const stop = new AbortController();
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all(wires.map((wire) => wire.close(closeMs)));
     stop.abort();
     peers[Symbol.dispose]();
+    clearInterval(alive);
   };
   const closeOnce = (): Promise<void> => (closing ??= close());
   const onAbort = (): void => void closeOnce();
@@ -95,7 +99,7 @@ function assemble(config: Config, log: Logger, clock: Clock): Parts {
   // A URL that will never do is a mistake now, not a wire that is tried for ever.
   peers.acquire(url)[Symbol.dispose]();
   const events = new ConnectionEvents();
-  const begun = begin();
+  const begun = begin({ attemptMs: config.NSM_REQUEST_TIMEOUT });
   const checkMs = config.NSM_LIVENESS_CHECK_TIMEOUT;
   const chain = clientChain({
     name,
