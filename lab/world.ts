@@ -51,6 +51,7 @@ export class World implements AsyncDisposable {
   readonly directory: string;
   readonly #wanwire: string;
   readonly #players = new Map<string, Player>();
+  #closed = false;
 
   private constructor(directory: string, wanwire: string) {
     this.directory = directory;
@@ -74,6 +75,7 @@ export class World implements AsyncDisposable {
 
   /** Start a process and wait until it says that it is ready; rejects with its last words when it ends before. */
   async start(role: Role): Promise<Player> {
+    if (this.#closed) throw new Error(`${role.name}: the stage is closed`);
     const command =
       typeof role.command === 'string'
         ? [process.execPath, this.#wanwire, role.command]
@@ -90,7 +92,8 @@ export class World implements AsyncDisposable {
         ...(role.own === true ? ['unshare', '--net', '--'] : []),
         ...command,
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
+      // A Ctrl-C at the terminal is for the stage's owner, who ends the players in order.
+      { stdio: ['ignore', 'pipe', 'pipe'], detached: true },
     );
     const player = play(role.name, child);
     this.#players.set(role.name, player);
@@ -109,6 +112,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     // The last come first: a client can still close its wires.
     for (const player of this.players.toReversed()) await player.end('SIGTERM');
     await rm(this.directory, { recursive: true, force: true });

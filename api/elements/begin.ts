@@ -45,8 +45,11 @@ import { invalid } from '../errors/wire-error.js';
 import { State as ConnectionState, type Connection } from '../gen/connection.js';
 import { Life } from './life.js';
 
-/** What an attempt of `again` has when nothing else is said, in milliseconds. */
-const attemptMs = 15_000;
+/** What may be said otherwise. */
+export interface BeginOptions {
+  /** What an attempt of `again` has, in milliseconds; 15,000 unless given. */
+  readonly attemptMs?: number;
+}
 
 /** All that happens to one id, life after life. */
 interface Place {
@@ -56,8 +59,8 @@ interface Place {
 }
 
 /** The element. */
-export function begin(): Begin {
-  return new Begin();
+export function begin(options: BeginOptions = {}): Begin {
+  return new Begin(options);
 }
 
 /** See the head of this file; made by {@link begin}, one per chain. */
@@ -65,7 +68,12 @@ export class Begin implements Guard {
   readonly kind = 'guard';
   readonly name = 'begin';
   readonly #places = new Map<string, Place>();
+  readonly #attemptMs: number;
   #rest: Chain | undefined;
+
+  constructor({ attemptMs = 15_000 }: BeginOptions) {
+    this.#attemptMs = attemptMs;
+  }
 
   /** How many connections are known. */
   get size(): number {
@@ -189,7 +197,7 @@ export class Begin implements Guard {
     ): Promise<void> => {
       if (life.ended || life.call === undefined) return;
       const { clock, log, state, again } = life.call;
-      using deadline = new Deadline(clock, attemptMs, options.signal);
+      using deadline = new Deadline(clock, this.#attemptMs, options.signal);
       const { signal, atMs } = deadline;
       await this.#inTurn(place, signal, async () => {
         if (life.ended) return;

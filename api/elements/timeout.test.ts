@@ -42,6 +42,15 @@ t.test('closes at the expiry less the time the Request had left', async (t) => {
   t.equal(clock.timers, 0);
 });
 
+t.test('a token that is shorter than the deadline leaves half of its life', async (t) => {
+  const { clock, seen, request } = scene();
+  await request(10_000);
+  await clock.advance(4_999);
+  t.equal(seen.closes.length, 0);
+  await clock.advance(1);
+  t.equal(seen.closes.length, 1);
+});
+
 t.test('a refresh moves it, a failed refresh does not, a Close ends it', async (t) => {
   const { clock, seen, chain, wish, request, fail } = scene();
   await request(60_000);

@@ -27,14 +27,14 @@ export function timeout(): Step {
     name: 'timeout',
 
     async request(call, request, next) {
-      const leftMs = call.deadlineMs - call.clock.now();
+      const now = call.clock.now();
       const expiresMs = callerExpiry(request.connection);
       const before = call.state.get(due)?.atMs;
       // A Close that falls due now would stand in line behind us and end what we renew.
       call.state.delete(due);
       try {
         const answer = await next(call, request);
-        if (expiresMs !== undefined) arm(call, expiresMs - leftMs);
+        if (expiresMs !== undefined) arm(call, closingMs(expiresMs, call.deadlineMs, now));
         return answer;
       } catch (reason) {
         if (before !== undefined) arm(call, before);
@@ -47,6 +47,15 @@ export function timeout(): Step {
       return Promise.resolve();
     },
   };
+}
+
+/**
+ * As upstream: early enough that a Request under way at the expiry had the time
+ * it has now. Upstream closes at once where that is longer than the token's
+ * life, and the client asks anew for ever; we leave it half of that life.
+ */
+function closingMs(expiresMs: number, deadlineMs: number, nowMs: number): number {
+  return expiresMs - Math.min(deadlineMs - nowMs, (expiresMs - nowMs) / 2);
 }
 
 function arm(call: Call, atMs: number): void {
