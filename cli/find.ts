@@ -103,14 +103,12 @@ async function printTable<T>(kind: Kind<T>, found: Printed<T>, name?: string): P
     process.stdout.write(`${paint(process.stdout).dim(line(kind.titles))}\n`);
     for (const row of rows) process.stdout.write(`${line(row)}\n`);
   } else {
-    process.stderr.write(
-      'nothing is registered under that name\n'.replace(name ? '' : ' under that name', ''),
-    );
+    const what = name === undefined ? '' : ` under ${JSON.stringify(name)}`;
+    process.stderr.write(`nothing is registered${what}\n`);
   }
   return verdict(rows.length > 0, name);
 }
 
-/** Widths are those of the first row: what comes later is not known yet. */
 async function printChanges<T>(kind: Kind<T>, found: Printed<T>): Promise<number> {
   const { dim, red } = paint(process.stdout);
   let line: ((cells: readonly string[]) => string) | undefined;

@@ -68,8 +68,9 @@ t.test('it says once that it is ready, closes at a signal and ends with 0', asyn
 
 t.test('a second signal exits at once', async (t) => {
   let closed: () => void = () => undefined;
-  const close = () => new Promise<void>((resolve) => (closed = resolve));
-  const { stage, code } = begin({ start: () => Promise.resolve({ urls: [], close }) });
+  const end = new Promise<void>((resolve) => (closed = resolve));
+  const running = { urls: [], close: () => end };
+  const { stage, code } = begin({ start: () => Promise.resolve(running) });
   await stage.ready;
   t.strictSame(stage.said, ['manager nmgr is ready\n']);
   stage.emit('SIGTERM');

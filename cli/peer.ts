@@ -75,7 +75,7 @@ export async function withManager(
   } catch (reason) {
     if (signal.aborted) return exitCodes.ok;
     if (!(reason instanceof WireError)) throw reason;
-    complain(`${url}: ${reason.message}`);
+    complain(inWords(url, reason));
     return exitCodes.unavailable;
   }
 }
@@ -86,9 +86,9 @@ async function again(session: Session, act: (session: Session) => Promise<number
   let pauseMs = firstPauseMs;
   while (!stopped()) {
     const began = Date.now();
-    const why = await reasonOfEnd(() => act(session));
+    const why = await reasonOfEnd(channel.url, () => act(session));
     if (stopped()) break;
-    complain(`lost ${channel.url} (${why}); trying again`);
+    complain(`${why}; trying again`);
     pauseMs = Date.now() - began > longestPauseMs ? firstPauseMs : pauseMs * 2;
     const waitMs = Math.min(pauseMs, longestPauseMs);
     await sleep(waitMs, undefined, { signal }).catch(() => undefined);
@@ -96,15 +96,21 @@ async function again(session: Session, act: (session: Session) => Promise<number
   return exitCodes.ok;
 }
 
-async function reasonOfEnd(act: () => Promise<number>): Promise<string> {
+async function reasonOfEnd(url: string, act: () => Promise<number>): Promise<string> {
   try {
     await act();
-    return 'it ended the stream';
+    return `${url}: the stream ended`;
   } catch (reason) {
     // What is refused for good is not tried again.
     if (!(reason instanceof WireError) || reason.code !== status.UNAVAILABLE) throw reason;
-    return reason.message;
+    return inWords(url, reason);
   }
+}
+
+function inWords(url: string, { message, code }: WireError): string {
+  const where = message.includes(url) ? '' : `${url}: `;
+  const hint = code === status.UNAVAILABLE ? ' (is the manager running there?)' : '';
+  return `${where}${message.trim()}${hint}`;
 }
 
 function untilInterrupted(): AbortSignal {

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Rows in columns for a terminal. */
 
-/** Columns of a table that grows: the widths of the first rows are kept, a longer cell pushes its row aside. */
+/** A table that may grow: a longer cell widens its column from there on. */
 export interface Columns {
-  /** One line; cells are padded to the widths. */
+  /** One line; cells are padded to the widths so far. */
   readonly line: (cells: readonly string[]) => string;
 }
 
 const gap = '  ';
 
-/** Columns as wide as the longest of `rows`. */
+/** Columns as wide as the longest of `rows`, to begin with. */
 export function columns(rows: readonly (readonly string[])[]): Columns {
   const widths: number[] = [];
-  for (const row of rows) {
+  const widen = (row: readonly string[]): void => {
     for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
-  }
+  };
+  for (const row of rows) widen(row);
   return {
-    line: (cells) =>
-      cells
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join(gap)
-        .trimEnd(),
+    line(cells) {
+      widen(cells);
+      const padded = cells.map((cell, at) => cell.padEnd(widths[at] ?? 0));
+      return padded.join(gap).trimEnd();
+    },
   };
 }
 

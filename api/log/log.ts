@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One JSON object a line on stderr: `time level msg` and fields. Nobody imports a global logger. */
-import { destination, pino, stdTimeFunctions, type Logger as PinoLogger } from 'pino';
+import {
+  destination,
+  pino,
+  stdSerializers,
+  stdTimeFunctions,
+  type Logger as PinoLogger,
+} from 'pino';
+import { WireError } from '../errors/wire-error.js';
 
 /** What `Call` carries and every part takes as a parameter. */
 export type Logger = PinoLogger;
@@ -18,6 +25,7 @@ export function processLogger(name: string, level: LogLevel): Logger {
       level,
       base: { name },
       timestamp: stdTimeFunctions.isoTime,
+      serializers: { err: told },
       formatters: { level: (label) => ({ level: label }) },
     },
     destination({ fd: 2, sync: true }),
@@ -34,4 +42,12 @@ export function processLogger(name: string, level: LogLevel): Logger {
 /** A logger that says nothing: for tests and for library users who pass none. */
 export function silentLogger(): Logger {
   return pino({ level: 'silent' });
+}
+
+/** What is refused or fails by a rule of ours says all in its message; a stack is for bugs. */
+function told(reason: unknown): unknown {
+  if (reason instanceof WireError) {
+    return { type: reason.name, code: reason.code, message: reason.message };
+  }
+  return reason instanceof Error ? stdSerializers.err(reason) : reason;
 }

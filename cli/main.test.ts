@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The built command, as a user runs it; `npm test` builds it first. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { table as forwarder } from '../forwarder/config.js';
+import { table as manager } from '../manager/config.js';
+import { table as client } from '../nsc-sidecar/config.js';
+import { table as endpoint } from '../nse/config.js';
+
+const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const tables = { manager, forwarder, nse: endpoint, nsc: client };
+
+interface Said {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function wanwire(args: readonly string[], env: Record<string, string> = {}): Promise<Said> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { env }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+
+t.test('help names every command', async (t) => {
+  const { code, stdout } = await wanwire(['--help']);
+  t.equal(code, 0);
+  const wanted = [...Object.keys(tables), 'find', 'monitor', 'doctor', 'demo'];
+  for (const name of wanted) t.match(stdout, new RegExp(`^  ${name} `, 'm'));
+});
+
+for (const [name, table] of Object.entries(tables)) {
+  t.test(`help of ${name} tells each variable of its table`, async (t) => {
+    const { code, stdout } = await wanwire([name, '--help']);
+    t.equal(code, 0);
+    for (const variable of Object.keys(table)) t.match(stdout, `  ${variable}`);
+    t.match(stdout, 'Examples:');
+  });
+
+  t.test(`${name} tells all mistakes with the usage and exits with 78`, async (t) => {
+    const env = { NSM_MAX_TOKEN_LIFETIME: '10', NSM_LOG_LEVEL: 'LOUD', WANWIRE_INSECURE: 'maybe' };
+    const { code, stdout, stderr } = await wanwire([name], env);
+    t.equal(code, 78);
+    t.equal(stdout, '');
+    t.match(stderr, /NSM_MAX_TOKEN_LIFETIME="10": has no unit .*; want a duration/);
+    t.match(stderr, 'NSM_LOG_LEVEL="LOUD": is no log level; want TRACE, DEBUG');
+    t.match(stderr, 'WANWIRE_INSECURE="maybe": is neither true nor false');
+    t.match(stderr, 'Environment (default in brackets):');
+  });
+}
+
+t.test('find and monitor have an environment and tell its mistakes too', async (t) => {
+  for (const args of [['find', 'services'], ['monitor'], ['doctor']]) {
+    const { code, stderr } = await wanwire(args, { NSM_CONNECT_TO: 'http://x:1' });
+    t.equal(code, 78, args[0]);
+    t.match(stderr, 'NSM_CONNECT_TO="http://x:1": has the scheme http');
+  }
+});
+
+t.test('a wrong command line exits with 64', async (t) => {
+  for (const args of [['nonsense'], ['find', 'nonsense'], ['find'], ['doctor', '--nonsense']]) {
+    const { code, stderr } = await wanwire(args);
+    t.equal(code, 64, args.join(' '));
+    t.match(stderr, /^error: /);
+  }
+});
+
+t.test('plaintext has to be allowed', async (t) => {
+  const { code, stderr } = await wanwire(['find', 'services', '--connect-to', 'unix:///none']);
+  t.equal(code, 69);
+  t.match(stderr, 'set WANWIRE_INSECURE=true');
+});
+
+t.test('a manager that is not there', async (t) => {
+  const env = { WANWIRE_INSECURE: 'true', NSM_DIAL_TIMEOUT: '50ms' };
+  const { code, stderr } = await wanwire(['find', 'services', '--connect-to', 'unix:///none'], env);
+  t.equal(code, 69);
+  t.match(stderr, 'is the manager running there?');
+});
+
+t.test('doctor answers in JSON', async (t) => {
+  const { stdout } = await wanwire(['doctor', '--json'], { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' });
+  const { findings } = JSON.parse(stdout) as { findings: { name: string; state: string }[] };
+  t.match(
+    findings.find(({ name }) => name === 'Node.js'),
+    { state: 'ok' },
+  );
+  t.match(
+    findings.find(({ name }) => name === 'manager'),
+    { state: 'absent' },
+  );
+});
