@@ -3,11 +3,8 @@
  * An endpoint from its description: listens on a private unix socket, registers
  * itself and its services, and answers Requests with its chain. Disposing it
  * unregisters it and removes the socket; after a crash the registry's entry
- * expires and the socket's folder stays in the temporary directory.
+ * expires and the next endpoint removes the socket.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { systemClock, type Clock } from '../api/chain/clock.js';
 import type { Element } from '../api/chain/element.js';
 import { ConnectionEvents } from '../api/elements/connection-events.js';
@@ -20,6 +17,7 @@ import { remoteRegistries } from '../api/registry/remote.js';
 import { pointToPoint } from '../api/ipam/point-to-point.js';
 import { silentLogger, type Logger } from '../api/log/log.js';
 import { endpointChain } from './chain.js';
+import { privateSocket } from './private-socket.js';
 import { register } from './register.js';
 
 /** What an endpoint is; everything but name, services and addresses has a default. */
@@ -103,7 +101,7 @@ export async function endpoint(options: EndpointOptions): Promise<Endpoint> {
       elements: options.elements ?? [],
       ipam: options.ipam ?? pointToPoint(options.prefixes ?? []),
     });
-    const listenOn = [options.listenOn ?? (await privateSocket(undo))];
+    const listenOn = [options.listenOn ?? (await ownSocket(undo))];
     const serving = await serve({ listenOn, insecure, log, clock, chain, events });
     const { urls } = serving;
     undo.push(() => serving.close(graceMs));
@@ -120,9 +118,8 @@ export async function endpoint(options: EndpointOptions): Promise<Endpoint> {
   }
 }
 
-/** A socket that only this user can reach. Its folder goes last. */
-async function privateSocket(undo: (() => unknown)[]): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'wanwire-nse-'));
-  undo.push(() => rm(folder, { recursive: true, force: true }));
-  return `unix://${join(folder, 'listen.on')}`;
+async function ownSocket(undo: (() => unknown)[]): Promise<string> {
+  const socket = await privateSocket();
+  undo.push(() => socket[Symbol.asyncDispose]());
+  return socket.url;
 }
