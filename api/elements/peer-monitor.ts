@@ -147,7 +147,7 @@ class PeerStream implements Disposable {
         if (this.#isOver(reason)) return;
         log.info({ peer: this.#channel.url, err: reason }, 'monitor stream broken');
       }
-      this.watching.silence(asked);
+      this.watching.silence();
       await delay(clock, backOffMs, signal).catch(() => undefined);
       backOffMs = Math.min(backOffMs * 2, longestBackOffMs);
     }
@@ -214,8 +214,8 @@ class Watching {
     }
   }
 
-  silence(asked: ReadonlySet<Entry>): void {
-    for (const entry of asked) {
+  silence(): void {
+    for (const entry of this.all()) {
       if (entry.silent || !this.#has(entry)) continue;
       entry.silent = true;
       entry.watcher.told({ kind: 'silent' });

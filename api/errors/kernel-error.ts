@@ -4,10 +4,6 @@ import { status } from '@grpc/grpc-js';
 import { constants } from 'node:os';
 import { WireError } from './wire-error.js';
 
-const names = new Map<number, string>(
-  Object.entries(constants.errno).map(([name, number]) => [number, name]),
-);
-
 /** One row per errno that a user can meet; held by `kernel-error.test.ts`. */
 const codes: Readonly<Record<string, status>> = {
   ENOENT: status.NOT_FOUND,
@@ -35,6 +31,13 @@ const codes: Readonly<Record<string, status>> = {
   EINTR: status.UNAVAILABLE,
   EAGAIN: status.UNAVAILABLE,
 };
+
+/** Where one number has two names (EAGAIN, EWOULDBLOCK), the one of our table counts. */
+const names = new Map<number, string>(
+  Object.entries(constants.errno)
+    .sort(([a], [b]) => Number(a in codes) - Number(b in codes))
+    .map(([name, number]) => [number, name]),
+);
 
 /** A system call that failed: its errno and what was attempted. */
 export class KernelError extends WireError {

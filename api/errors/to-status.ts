@@ -24,7 +24,9 @@ export function toStatus(reason: unknown): Answer {
 
 /** Whether an error is an abort or a time-out of a signal. */
 export function isAbort(reason: unknown): reason is Error {
-  return reason instanceof Error && (reason.name === 'AbortError' || reason.name === 'TimeoutError');
+  return (
+    reason instanceof Error && (reason.name === 'AbortError' || reason.name === 'TimeoutError')
+  );
 }
 
 /** Whether an error came from a gRPC peer, with its code. */

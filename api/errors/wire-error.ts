@@ -18,6 +18,6 @@ export class WireError extends Error {
 export function invalid(field: string, value: unknown, wanted: string): WireError {
   return new WireError(
     status.INVALID_ARGUMENT,
-    `${field}: ${JSON.stringify(value) ?? 'nothing'} is not valid: want ${wanted}`,
+    `${field}: ${value === undefined ? 'nothing' : JSON.stringify(value)} is not valid: want ${wanted}`,
   );
 }

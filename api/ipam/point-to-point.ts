@@ -14,7 +14,7 @@ import { ipOf, withIp } from '../chain/connection.js';
 import type { Step } from '../chain/element.js';
 import { stateKey } from '../chain/state.js';
 import { invalid } from '../errors/wire-error.js';
-import type { IPContext, Route } from '../gen/connectioncontext.js';
+import { Route, type IPContext } from '../gen/connectioncontext.js';
 import { Excluded, Pair, type Group } from './lease.js';
 import { Pool } from './pool.js';
 import { contains, overlaps, parsePrefix, type Prefix } from './prefix.js';
@@ -132,7 +132,7 @@ function withPairs(
   const routes = (had: readonly Route[], ours: readonly string[]): Route[] => {
     const stay = had.filter(({ prefix }) => ours.includes(prefix) || !dropped.has(prefix));
     const missing = ours.filter((text) => !stay.some(({ prefix }) => prefix === text));
-    return [...stay, ...missing.map((prefix) => ({ prefix, nextHop: '' }))];
+    return [...stay, ...missing.map((prefix) => Route.fromPartial({ prefix }))];
   };
   const srcIpAddrs = addresses(srcs, src);
   const dstIpAddrs = addresses(dsts, dst);

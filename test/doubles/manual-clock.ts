@@ -34,8 +34,9 @@ export class ManualClock implements Clock {
     return this.#waiting.size;
   }
 
-  /** Go on by `ms`, firing what falls due, in order; lets promises settle between timers. */
+  /** Go on by `ms`, firing what falls due, in order; lets promises settle before and between timers. */
   async advance(ms: number): Promise<void> {
+    await settle();
     const end = this.#nowMs + ms;
     for (;;) {
       const [next] = [...this.#waiting].sort((a, b) => a.atMs - b.atMs);
