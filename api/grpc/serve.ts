@@ -39,7 +39,7 @@ export interface Serving {
   /** As asked for, with the ports that were taken. */
   readonly urls: readonly string[];
   /** Stop; calls still running after `graceMs` are cut off. */
-  close(graceMs: number): Promise<void>;
+  readonly close: (graceMs: number) => Promise<void>;
 }
 
 const serverOptions: ServerOptions = {

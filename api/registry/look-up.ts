@@ -6,7 +6,7 @@
  * do, both are watched until it does, or until just before the deadline, so
  * that there is time left to say what was missing.
  */
-import { NetworkService, NetworkServiceEndpoint } from '../gen/registry.js';
+import type { NetworkService, NetworkServiceEndpoint } from '../gen/registry.js';
 import type { Found, Registries, Registry, RegistryCall } from './registry.js';
 
 /** What to ask for. */

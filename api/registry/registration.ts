@@ -101,7 +101,7 @@ class Keeper {
   async #run(): Promise<void> {
     const { clock, endpoint, log } = this.#options;
     const backoff = new Backoff();
-    while (!this.#over) {
+    while (!this.#isOver()) {
       let pauseMs: number;
       try {
         const entry = await this.#register();
@@ -112,7 +112,7 @@ class Keeper {
         void this.#watch();
         pauseMs = refreshMs(entry, clock);
       } catch (reason) {
-        if (this.#over) break;
+        if (this.#isOver()) break;
         if (!this.#registered && reason instanceof WireError) {
           if (reason.code === status.INVALID_ARGUMENT) {
             this.#reject(reason);
@@ -151,12 +151,12 @@ class Keeper {
         this.#wake.now();
       }
     } catch (reason) {
-      if (!this.#over && !isAbort(reason)) {
+      if (!this.#isOver() && !isAbort(reason)) {
         log.info({ endpoint: endpoint.name, err: reason }, 'registry lost: registering again');
       }
     }
     this.#watching = false;
-    if (this.#over) return;
+    if (this.#isOver()) return;
     // A registry that cannot be watched is not asked a thousand times a second.
     if (clock.now() - startMs >= soundWatchMs) {
       this.#watchBackoff.reset();
@@ -169,7 +169,7 @@ class Keeper {
     return { signal, deadlineMs: atMs, clock, log };
   }
 
-  get #over(): boolean {
+  #isOver(): boolean {
     return this.#stop.signal.aborted;
   }
 }
