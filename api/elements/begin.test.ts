@@ -6,8 +6,16 @@ import { compose } from '../chain/compose.js';
 import type { Guard, Request, Step } from '../chain/element.js';
 import { stateKey, type State } from '../chain/state.js';
 import { WireError } from '../errors/wire-error.js';
-import { Connection, State as ConnectionState } from '../gen/connection.js';
-import { failing, recording, testCall, testRequest } from '../../test/doubles/elements.js';
+import { ipOf, withContext } from '../chain/connection.js';
+import { Connection, PathSegment, State as ConnectionState } from '../gen/connection.js';
+import { IPContext } from '../gen/connectioncontext.js';
+import {
+  answering,
+  failing,
+  recording,
+  testCall,
+  testRequest,
+} from '../../test/doubles/elements.js';
 import { ManualClock, settle } from '../../test/doubles/manual-clock.js';
 import { begin } from './begin.js';
 
@@ -15,6 +23,8 @@ const conn = (id = 'c', change: Partial<Connection> = {}): Connection =>
   Connection.fromPartial({ id, networkService: 'hello', ...change });
 const request = (id = 'c', change: Partial<Connection> = {}): Request =>
   testRequest(conn(id, change), [{ cls: 'LOCAL', type: 'KERNEL', parameters: {} }]);
+
+const segment = (id: string): PathSegment => PathSegment.fromPartial({ name: id, id });
 
 /** Requests and Closes wait until they are let go. */
 function gate() {
@@ -297,4 +307,45 @@ t.test('a clock that stands still holds no timer after the calls', async (t) => 
   await seen.call?.again.request({ reselect: true });
   await chain.close(testCall({ clock }), conn());
   t.equal(clock.timers, 0);
+});
+
+t.test('asked once more without what was answered, it goes on with that', async (t) => {
+  const asked = recording();
+  const chain = compose(
+    begin(),
+    asked,
+    answering((connection) => ({
+      ...connection,
+      networkServiceEndpointName: 'nse',
+      path: { index: 0, pathSegments: [segment('c'), segment('behind')] },
+    })),
+  );
+  const first = request('c', { path: { index: 0, pathSegments: [segment('c')] } });
+  await chain.request(testCall(), first);
+  await chain.request(testCall(), first);
+  const again = asked.requests[1]?.connection;
+  t.equal(again?.networkServiceEndpointName, 'nse');
+  t.same(
+    again?.path?.pathSegments.map(({ id }) => id),
+    ['c', 'behind'],
+  );
+});
+
+t.test('choosing anew asks for none of the addresses of the former endpoint', async (t) => {
+  const asked = recording();
+  const own = spy();
+  const ipContext = (address: string) => ({
+    ipContext: IPContext.fromPartial({ srcIpAddrs: [address] }),
+  });
+  const chain = compose(
+    begin(),
+    own.step,
+    asked,
+    answering((connection) => withContext(connection, ipContext('192.0.2.7/32'))),
+  );
+  await chain.request(testCall(), request());
+  await own.seen.agains[0]?.request();
+  await own.seen.agains[0]?.request({ reselect: true });
+  const addresses = asked.requests.map(({ connection }) => ipOf(connection).srcIpAddrs);
+  t.same(addresses, [[], ['192.0.2.7/32'], []]);
 });

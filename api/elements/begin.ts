@@ -141,11 +141,12 @@ export class Begin implements Guard {
     const { life } = place;
     const reselect = request.connection.state === ConnectionState.RESELECT_REQUESTED;
     if (life.stands && reselect) await this.#closeFirst(place, call);
+    const wish = life.stands && !reselect ? life.resumed(request) : request;
     const state = life.stands || life.connection === undefined ? life.state : new State();
     try {
-      const answer = await this.#chain.request(this.#within(place, call, state), request);
+      const answer = await this.#chain.request(this.#within(place, call, state), wish);
       const connection = { ...answer, state: ConnectionState.UP };
-      life.answered(request, connection, state);
+      life.answered(call.own ? undefined : wish, connection, state);
       return connection;
     } catch (reason) {
       if (!life.stands) {

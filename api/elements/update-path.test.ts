@@ -71,3 +71,21 @@ t.test('bad paths', async (t) => {
     await t.rejects(chain.request(testCall(), testRequest(connection)), { code: 3, message });
   }
 });
+
+t.test('the same wish of the same caller gets the same id, another one another', async (t) => {
+  const idOf = async (service: string, name: string): Promise<string> => {
+    const chain = compose(updatePath('b'));
+    const path = { index: 0, pathSegments: [{ name: 'a', id: 'x' }] };
+    const preferences = [
+      { cls: 'LOCAL', type: 'KERNEL', parameters: { inodeURL: 'inode://4/7', name } },
+    ];
+    const request = testRequest({ id: 'x', networkService: service, path }, preferences);
+    const answer = await chain.request(testCall(), request);
+    return answer.path?.pathSegments[1]?.id ?? '';
+  };
+  const id = await idOf('hello', 'nsm-1');
+  t.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  t.equal(await idOf('hello', 'nsm-1'), id);
+  t.not(await idOf('hello', 'nsm-2'), id);
+  t.not(await idOf('other', 'nsm-1'), id);
+});

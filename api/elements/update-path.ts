@@ -7,12 +7,17 @@
  * Where: first of all, once per process: the server and the client side of a
  * proxy share one segment. `begin` needs the id it sets.
  * Leaves: nothing.
+ *
+ * The id is derived, where upstream's is random: the same wish of the same
+ * caller gets the same id, at every hop and after a restart. So a caller that
+ * gave up waiting and asks once more, without the path it never learned, gets
+ * the wire it asked for, not a second one for the same interface.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { atIndex, pathOf } from '../chain/connection.js';
 import type { Guard } from '../chain/element.js';
 import { invalid } from '../errors/wire-error.js';
-import { PathSegment, type Connection } from '../gen/connection.js';
+import { PathSegment, type Connection, type Mechanism } from '../gen/connection.js';
 
 /** More hops than any path has; a longer one is a loop or an attack. */
 const maxSegments = 64;
@@ -24,7 +29,7 @@ export function updatePath(name: string): Guard {
     name: 'updatePath',
 
     async request(call, request, next) {
-      const connection = enter(request.connection, name);
+      const connection = enter(request.connection, name, request.mechanismPreferences);
       const answer = await next(call, { ...request, connection });
       return atIndex(answer, pathOf(request.connection).index);
     },
@@ -34,7 +39,11 @@ export function updatePath(name: string): Guard {
 }
 
 /** The Connection as seen from this hop. */
-function enter(connection: Connection, name: string): Connection {
+function enter(
+  connection: Connection,
+  name: string,
+  preferences: readonly Mechanism[] = [],
+): Connection {
   const { index, pathSegments: segments } = pathOf(connection);
   if (segments.length === 0) {
     if (index !== 0) throw invalid('path.index', index, '0 in an empty path');
@@ -53,9 +62,25 @@ function enter(connection: Connection, name: string): Connection {
   }
   const following = segments[index + 1];
   if (following?.name === name) return atIndex(connection, index + 1);
-  const mine = own(name, randomUUID());
+  const mechanism = connection.mechanism ?? preferences[0];
+  const mine = own(name, derivedId(name, current, connection.networkService, mechanism));
   const before = segments.slice(0, index + 1);
   return withPath(connection, index + 1, [...before, mine, ...segments.slice(index + 2)]);
+}
+
+/** In the form of a UUID (RFC 9562, version 8), because some take it for one. */
+function derivedId(
+  name: string,
+  caller: PathSegment,
+  service: string,
+  mechanism: Mechanism | undefined,
+): string {
+  const { inodeURL = '', name: interfaceName = '' } = mechanism?.parameters ?? {};
+  const wish = [name, caller.name, caller.id, service, inodeURL, interfaceName];
+  const bytes = createHash('sha256').update(JSON.stringify(wish)).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 function own(name: string, id: string): PathSegment {
