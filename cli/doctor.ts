@@ -2,7 +2,8 @@
 /** `wanwire doctor`: what this machine has, what it lacks, and how to get that. */
 import { Command } from 'commander';
 import { environment, readEnvironment } from '../api/env/read-environment.js';
-import { checks, type Finding } from './doctor/checks.js';
+import { checks } from './doctor/checks.js';
+import type { Finding } from './doctor/finding.js';
 import { exitCodes } from './exit-codes.js';
 import { paint, type Paint } from './paint.js';
 import { url } from '../api/env/urls.js';

@@ -6,7 +6,7 @@ import { access, readFile, readdir, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Look } from './checks.js';
+import type { Look } from './finding.js';
 
 const exec = promisify(execFile);
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The docs say what is so. */
+import t from 'tap';
+import { environmentDocs } from '../../cli/docs.js';
+import { files, textOf } from './sources.js';
+
+t.equal(
+  textOf('docs/environment.md'),
+  environmentDocs(),
+  'docs/environment.md is made from the tables: run npm run build:docs',
+);
+
+const pages = files.filter((path) => path.endsWith('.md'));
+const dead = pages.flatMap((page) =>
+  [...textOf(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)]
+    .map(([, to = '']) => new URL(to, `file:///${page}`).pathname.slice(1))
+    .filter(
+      (to) => !files.some((path) => path === to || path.startsWith(`${to.replace(/\/$/, '')}/`)),
+    )
+    .map((to) => `${page}: ${to}`),
+);
+t.strictSame(dead, [], 'a link leads to a file of the project');
+
+const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
+const unknown = pages.flatMap((page) =>
+  [...textOf(page).matchAll(/npm run ([a-z:]+)/g)]
+    .map(([, name = '']) => name)
+    .filter((name) => !Object.hasOwn(scripts, name))
+    .map((name) => `${page}: npm run ${name}`),
+);
+t.strictSame(unknown, [], 'a command in the docs is one of package.json');
