@@ -117,6 +117,19 @@ t.test('repeated with a back-off until it succeeds', async (t) => {
   t.equal(clock.timers, 0);
 });
 
+t.test('alive, but nobody knows the endpoint any more: another', async (t) => {
+  const { start, tell, log, failures, clock, close } = scene(() => Promise.resolve(true));
+  await start();
+  failures.push(new WireError(status.UNAVAILABLE, 'away'));
+  failures.push(new WireError(status.NOT_FOUND, 'endpoint nse is not registered'));
+  await tell(1, State.DOWN);
+  await clock.advance(200);
+  t.same(log.splice(0), ['again', 'again'], 'an endpoint that is away may come back');
+  await clock.advance(400);
+  t.same(log, ['close', 'reselect']);
+  await close();
+});
+
 t.test('a Close ends the healing, while it waits and while it tries', async (t) => {
   const waiting = scene();
   await waiting.start();

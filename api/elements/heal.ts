@@ -8,14 +8,18 @@
  * Leaves: nothing.
  *
  * Alive (`liveness` says so): the Request is repeated as it was. Dead, or nobody can
- * tell: closed and chosen anew. Repeated with a back-off until it succeeds.
+ * tell, or the mesh no longer knows the endpoint (upstream repeats for ever then,
+ * if the endpoint's namespace outlived its process): closed and chosen anew.
+ * Repeated with a back-off until it succeeds.
  */
+import { status } from '@grpc/grpc-js';
 import type { Call } from '../chain/call.js';
 import { delay } from '../chain/clock.js';
 import { ownSegment } from '../chain/connection.js';
 import { Deadline } from '../chain/deadline.js';
 import type { Step } from '../chain/element.js';
 import { stateKey } from '../chain/state.js';
+import { WireError } from '../errors/wire-error.js';
 import { State, type Connection } from '../gen/connection.js';
 import type { Channels } from '../grpc/channel.js';
 import { nextHop } from './next-hop.js';
@@ -132,13 +136,15 @@ class Healer implements Disposable {
   async #untilHealed(isDead: boolean): Promise<void> {
     const { again, clock, log } = this.#call;
     const { signal } = this.#abort;
+    let isUnknown = false;
     for (let backOffMs = firstBackOffMs; ; backOffMs = Math.min(backOffMs * 2, longestBackOffMs)) {
-      const reselect = isDead || !(await this.#isAlive());
+      const reselect = isDead || isUnknown || !(await this.#isAlive());
       try {
         await again.request({ reselect, signal });
         return;
       } catch (reason) {
         if (signal.aborted) return;
+        isUnknown = reason instanceof WireError && reason.code === status.NOT_FOUND;
         log.info({ err: reason, reselect }, 'healing failed: trying again');
       }
       await delay(clock, backOffMs, signal);
