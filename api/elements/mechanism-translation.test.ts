@@ -25,6 +25,8 @@ t.test('each side of a proxy has its own mechanism', async (t) => {
   t.equal(seen.requests[1]?.connection.mechanism?.parameters['name'], 'ours');
   await chain.close(call, request.connection);
   t.equal(seen.closes[0]?.mechanism?.parameters['name'], 'ours');
+  await chain.request(call, request);
+  t.equal(seen.requests[2]?.connection.mechanism, undefined, 'forgotten with the Close');
 });
 
 t.test('an answer without one is not remembered', async (t) => {

@@ -28,7 +28,13 @@ export function mechanismTranslation(): Guard {
       return { ...answer, mechanism: request.connection.mechanism };
     },
 
-    close: (call, connection, next) =>
-      next(call, { ...connection, mechanism: call.state.get(clientMechanism) }),
+    async close(call, connection, next) {
+      try {
+        await next(call, { ...connection, mechanism: call.state.get(clientMechanism) });
+      } finally {
+        // Another endpoint that is tried next shall not be asked for this one's.
+        call.state.delete(clientMechanism);
+      }
+    },
   };
 }

@@ -74,6 +74,7 @@ t.test(
     t.match(
       await CloseError.gather(() => {
         const text: unknown = 'text';
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- libraries do
         return Promise.reject(text);
       }),
       [{ message: 'text' }],

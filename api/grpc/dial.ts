@@ -16,6 +16,7 @@ import { grpcTarget, parseAddress } from './address.js';
 import { openStream, unaryCall, type Peer } from './call.js';
 import type { CallOptions, Channel, Channels } from './channel.js';
 import { credentialsFor } from './credentials.js';
+import { limits } from './limits.js';
 
 /** How peers are dialled. */
 export interface DialOptions {
@@ -31,6 +32,7 @@ export interface DialOptions {
 const lingerMs = 1_000;
 
 const channelOptions: ChannelOptions = {
+  'grpc.max_receive_message_length': limits.answer,
   'grpc.initial_reconnect_backoff_ms': 50,
   'grpc.max_reconnect_backoff_ms': 1_000,
   // Peers are never asked for configuration by DNS, nor reached through a proxy.

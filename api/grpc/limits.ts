@@ -6,6 +6,8 @@ import { invalid } from '../errors/wire-error.js';
 export const limits = {
   /** Bytes of one message; grpc-js refuses more with RESOURCE_EXHAUSTED. */
   message: 1_048_576,
+  /** Bytes of one answer: a monitor's initial state holds every connection of a hop. */
+  answer: 67_108_864,
   name: 512,
   token: 16_384,
   key: 512,

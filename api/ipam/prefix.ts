@@ -17,8 +17,9 @@ export interface Prefix extends Range {
 
 /** A CIDR (host bits are ignored) or a bare address; INVALID_ARGUMENT naming `field` where it is neither. */
 export function parsePrefix(text: string, field: string): Prefix {
-  const [address, given, ...more] = text.split('/');
-  const parsed = more.length === 0 ? parseAddress(address ?? '') : undefined;
+  const slash = text.indexOf('/');
+  const given = slash < 0 ? undefined : text.slice(slash + 1);
+  const parsed = parseAddress(slash < 0 ? text : text.slice(0, slash));
   if (parsed === undefined) throw invalid(field, text, 'an IP prefix such as 172.16.1.0/24');
   const { bits, value } = parsed;
   const length = given === undefined ? bits : Number(given);
