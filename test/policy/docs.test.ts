@@ -29,3 +29,19 @@ const unknown = pages.flatMap((page) =>
     .map((name) => `${page}: npm run ${name}`),
 );
 t.strictSame(unknown, [], 'a command in the docs is one of package.json');
+
+const chapters = textOf('docs/architecture.md').split(/^## /m);
+for (const process of ['nsc-sidecar', 'manager', 'forwarder', 'nse']) {
+  const chain = textOf(`${process}/chain.ts`);
+  const list = chain.slice(chain.indexOf('return compose('));
+  const elements = [...list.matchAll(/(?<![.\w])([a-z]\w*)\(|parts\.(begin)\b/g)]
+    .map(([, called, given]) => called ?? given ?? '')
+    .filter((name) => name !== 'compose');
+  const chapter = chapters.find((text) => text.includes(`${process}/chain.ts`)) ?? '';
+  const told = [...chapter.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
+  t.strictSame(
+    told.filter((name) => elements.includes(name)),
+    elements,
+    `docs/architecture.md tells ${process}/chain.ts, element by element, in order`,
+  );
+}
