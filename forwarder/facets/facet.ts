@@ -27,19 +27,24 @@ export interface View {
   readonly own: readonly Prefix[];
   readonly opposite: readonly Prefix[];
   readonly routes: readonly ContextRoute[];
+  readonly ownMac: string;
   readonly oppositeMac: string;
 }
 
 const isAddress = 'an address with its prefix length, such as 10.0.0.1/32 or fd00::1/128';
 
 /** The view of one side; INVALID_ARGUMENT where an address is none. */
-export function viewOf(connection: Connection, side: SideName, oppositeMac: string): View {
+export function viewOf(
+  connection: Connection,
+  side: SideName,
+  macs: Pick<View, 'ownMac' | 'oppositeMac'>,
+): View {
   const ip = ipOf(connection);
   const src = prefixes(ip.srcIpAddrs, 'context.ip_context.src_ip_addrs');
   const dst = prefixes(ip.dstIpAddrs, 'context.ip_context.dst_ip_addrs');
   return side === 'client'
-    ? { connection, side, own: src, opposite: dst, routes: ip.srcRoutes, oppositeMac }
-    : { connection, side, own: dst, opposite: src, routes: ip.dstRoutes, oppositeMac };
+    ? { connection, side, own: src, opposite: dst, routes: ip.srcRoutes, ...macs }
+    : { connection, side, own: dst, opposite: src, routes: ip.dstRoutes, ...macs };
 }
 
 /** What all facets say together: lists are joined, without doubles. */
@@ -70,8 +75,7 @@ function prefixes(texts: readonly string[], field: string): Prefix[] {
   });
 }
 
+/** Of doubles the first one's place and the last one's value. */
 function join<T>(before: readonly T[], more: readonly T[] = [], key: (value: T) => string): T[] {
-  return [
-    ...new Map([...before, ...more].reverse().map((value) => [key(value), value])).values(),
-  ].reverse();
+  return [...new Map([...before, ...more].map((value) => [key(value), value])).values()];
 }

@@ -23,7 +23,7 @@ export interface WantedEnd {
   readonly mac: string;
   readonly alias: string;
   readonly mtu: number;
-  /** The exact set of global addresses; an empty one leaves what is there. */
+  /** The exact set of global addresses, and perhaps link-local ones; an empty one leaves what is there. */
   readonly addresses: readonly string[];
   readonly routes: readonly Route[];
   readonly neighbours: readonly Neighbour[];
@@ -39,11 +39,13 @@ export interface FoundEnd {
   readonly alias: string;
   readonly mtu: number;
   readonly up: boolean;
+  /** The kernel makes a link-local address by itself when the link comes up. */
+  readonly autoLinkLocal: boolean;
   /** The index of the veth's other end, in its own namespace. */
   readonly peer: number;
-  /** All global addresses, but those that failed duplicate detection. */
+  /** All addresses but those that failed duplicate detection. */
   readonly addresses: readonly string[];
-  /** Global addresses that failed duplicate detection: of no use, and in the way. */
+  /** Addresses that failed duplicate detection: of no use, and in the way. */
   readonly failed: readonly string[];
   /** Routes with our protocol number. */
   readonly routes: readonly Route[];

@@ -18,6 +18,7 @@ export interface Prefix {
 export function parsePrefix(text: string): Prefix | undefined {
   const [address = '', length, ...rest] = text.split('/');
   if (rest.length > 0 || (!isIPv4(address) && !isIPv6(address))) return undefined;
+  if (address.includes('%')) return undefined; // a zone means something on one machine only
   const bytes = Buffer.from(ipaddr.parse(address).toByteArray());
   const family = bytes.length === 4 ? families.v4 : families.v6;
   const bits = bytes.length * 8;

@@ -16,7 +16,7 @@ import {
 } from './codec.js';
 import type { Neighbour, Route } from './end.js';
 import { families, parsePrefix, type Prefix } from './ip.js';
-import type { NewEnd, Operation } from './operation.js';
+import type { LinkChange, NewEnd, Operation } from './operation.js';
 
 /** One message, still without its sequence number. */
 export interface Message {
@@ -44,6 +44,9 @@ const metric6 = 512;
 
 const change = flags.request | flags.ack;
 
+/** IFLA_INET6_ADDR_GEN_MODE and IN6_ADDR_GEN_MODE_* of linux/if_link.h. */
+export const addressMode = { attribute: 8, none: 1 };
+
 /** The message for an operation; `farFd` is the descriptor of the namespace of a new veth's far end. */
 export function message(operation: Operation, farFd = -1): Message {
   const out = new AttrStream();
@@ -57,10 +60,10 @@ export function message(operation: Operation, farFd = -1): Message {
       addVeth(out, operation.near, operation.far, farFd);
       return done(MessageType.NEWLINK, flags.create | flags.excl);
     case 'set-link': {
-      const { mac, mtu, alias, up, group } = operation.change;
+      const { up, ...attrs } = operation.change;
       const flag = up ? { flags: { up }, change: { up } } : {};
       const data = { index: operation.index, ...flag };
-      formatLinkMessage({ kind: 'link', data, attrs: linkAttrs({ mac, mtu, alias, group }) }, out);
+      formatLinkMessage({ kind: 'link', data, attrs: linkAttrs(attrs) }, out);
       return done(MessageType.SETLINK);
     }
     case 'delete-link':
@@ -96,42 +99,48 @@ export function macBytes(mac: string): Buffer {
   return Buffer.from(mac.replaceAll(':', ''), 'hex');
 }
 
-interface Attrs {
-  readonly mac?: string | undefined;
-  readonly mtu?: number | undefined;
-  readonly alias?: string | undefined;
-  readonly group?: number | undefined;
-}
-
-function linkAttrs({ mac, mtu, alias, group }: Attrs): LinkAttrs {
+function linkAttrs({ mac, mtu, alias, group, noLinkLocal }: LinkChange): LinkAttrs {
   return {
     ...(mac === undefined ? {} : { address: macBytes(mac) }),
     ...(mtu === undefined ? {} : { mtu }),
     ...(alias === undefined ? {} : { ifalias: alias }),
     ...(group === undefined ? {} : { group }),
+    ...(noLinkLocal ? { afSpec: new Map([[families.v6, noAddresses()]]) } : {}),
   };
 }
 
+/** IFLA_INET6_ADDR_GEN_MODE: none. */
+function noAddresses(): Buffer {
+  const out = new AttrStream();
+  out.push(addressMode.attribute, Buffer.of(addressMode.none));
+  return bytesOf(out);
+}
+
 function addVeth(out: AttrStream, near: NewEnd, far: NewEnd, farFd: number): void {
-  const up = { flags: { up: true }, change: { up: true } } as const;
   const peer = new AttrStream();
-  // The kernel refuses to bring the far end up before the near one is there.
   peer.emit(formatLink({ index: far.index }));
-  peer.emit(formatLinkAttrs({ ifname: far.name, ...linkAttrs(far), netNsFd: farFd }));
+  peer.emit(formatLinkAttrs({ ifname: far.name, ...attrsOf(far), netNsFd: farFd }));
   const info = new AttrStream();
   info.emit(formatInfo({ kind: 'veth', data: joined(formatVethInfo({ peer: bytesOf(peer) })) }));
-  const attrs = { ifname: near.name, ...linkAttrs(near), linkinfo: bytesOf(info) };
-  formatLinkMessage({ kind: 'link', data: { index: near.index, ...up }, attrs }, out);
+  const attrs = { ifname: near.name, ...attrsOf(near), linkinfo: bytesOf(info) };
+  formatLinkMessage({ kind: 'link', data: { index: near.index }, attrs }, out);
+}
+
+function attrsOf({ mac, mtu }: NewEnd): LinkAttrs {
+  return linkAttrs({ mac, mtu });
 }
 
 function address(out: AttrStream, index: number, { family, bytes, length }: Prefix): void {
   // Nobody else is on a wire: nothing to detect, and the address works at once.
-  const nodad = family === families.v6 ? { flags: { nodad: true } as const } : {};
+  const nodad = { nodad: true as const };
+  // A prefix route to the address itself says nothing.
+  const host = length === bytes.length * 8 ? { noprefixroute: true as const } : {};
+  const flags = family === families.v6 ? { flags: { ...nodad, ...host } } : {};
   formatAddressMessage(
     {
       kind: 'address',
       data: { family, prefixlen: length, index },
-      attrs: { local: bytes, address: bytes, ...nodad },
+      attrs: { local: bytes, address: bytes, ...flags },
     },
     out,
   );

@@ -2,7 +2,7 @@
 /** What can be done to links, as values: planned, printed, tested, and only then sent. */
 import type { Neighbour, Route } from './end.js';
 
-/** One end of a veth to be made; the near one is up from the start. */
+/** One end of a veth to be made. */
 export interface NewEnd {
   readonly index: number;
   readonly name: string;
@@ -16,6 +16,8 @@ export interface LinkChange {
   readonly mtu?: number;
   readonly alias?: string;
   readonly up?: true;
+  /** The kernel is to make no link-local address. */
+  readonly noLinkLocal?: true;
   readonly group?: number;
 }
 

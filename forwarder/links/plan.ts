@@ -16,11 +16,11 @@ export function planEnd(wanted: WantedEnd, found: FoundEnd): readonly Operation[
   ];
 }
 
-/** An end as `add-veth` leaves it: the near one is up. */
-export function freshEnd(wanted: WantedEnd, index: number, peer: number, up: boolean): FoundEnd {
+/** An end as `add-veth` leaves it. */
+export function freshEnd(wanted: WantedEnd, index: number, peer: number): FoundEnd {
   const { name, mac, mtu } = wanted;
   const empty = { alias: '', addresses: [], failed: [], routes: [], neighbours: [] };
-  return { index, name, mac, mtu, up, peer, ...empty };
+  return { index, name, mac, mtu, up: false, autoLinkLocal: true, peer, ...empty };
 }
 
 function planLink(wanted: WantedEnd, found: FoundEnd): readonly Operation[] {
@@ -28,10 +28,15 @@ function planLink(wanted: WantedEnd, found: FoundEnd): readonly Operation[] {
     ...(wanted.mac === found.mac ? {} : { mac: wanted.mac }),
     ...(wanted.mtu === found.mtu ? {} : { mtu: wanted.mtu }),
     ...(wanted.alias === found.alias ? {} : { alias: wanted.alias }),
-    ...(found.up ? {} : { up: true as const }),
+    // Ours needs no duplicate detection, for which the kernel would walk all routes twice.
+    ...(found.autoLinkLocal && wanted.addresses.length > 0 ? { noLinkLocal: true as const } : {}),
   };
-  if (Object.keys(change).length === 0) return [];
-  return [{ op: 'set-link', index: found.index, change }];
+  const { index } = found;
+  // By itself and last: each change of a link that is up makes the kernel walk all IPv6 routes.
+  const up: Operation = { op: 'set-link', index, change: { up: true } };
+  const changes: Operation[] =
+    Object.keys(change).length === 0 ? [] : [{ op: 'set-link', index, change }];
+  return found.up ? changes : [...changes, up];
 }
 
 function planAddresses(wanted: WantedEnd, { index, ...found }: FoundEnd): readonly Operation[] {
@@ -40,12 +45,17 @@ function planAddresses(wanted: WantedEnd, { index, ...found }: FoundEnd): readon
   // The kernel takes no address that is there, however broken.
   const broken = found.failed.map(change('delete-address'));
   const missing = without(wanted.addresses, found.addresses, String);
+  const surplus = without(found.addresses, wanted.addresses, String).filter(isGlobal);
   if (wanted.addresses.length === 0) return [];
   return [
     ...broken,
     ...missing.map(change('add-address')),
-    ...without(found.addresses, wanted.addresses, String).map(change('delete-address')),
+    ...surplus.map(change('delete-address')),
   ];
+}
+
+function isGlobal(address: string): boolean {
+  return !/^fe[89ab]/.test(address);
 }
 
 function planRoutes(wanted: WantedEnd, { index, routes }: FoundEnd): readonly Operation[] {
@@ -61,8 +71,11 @@ function planNeighbours(wanted: WantedEnd, { index, neighbours }: FoundEnd): rea
   const change = (op: 'add-neighbour' | 'delete-neighbour') => (neighbour: Neighbour) =>
     ({ op, index, neighbour }) as const;
   const stale = neighbours.filter((neighbour) => neighbour.permanent);
+  const missing = wanted.neighbours.filter(
+    (one) => !neighbours.some((other) => serves(other, one)),
+  );
   return [
-    ...without(wanted.neighbours, neighbours, neighbourKey).map(change('add-neighbour')),
+    ...missing.map(change('add-neighbour')),
     ...without(stale, wanted.neighbours, ({ ip }) => ip).map(change('delete-neighbour')),
   ];
 }
@@ -76,6 +89,7 @@ function routeKey({ to, via }: Route): string {
   return `${to} ${via ?? ''}`;
 }
 
-function neighbourKey({ ip, mac, permanent }: Neighbour): string {
-  return `${ip} ${mac} ${String(permanent)}`;
+function serves(found: Neighbour, wanted: Neighbour): boolean {
+  const same = found.ip === wanted.ip && found.mac === wanted.mac;
+  return same && (found.permanent || !wanted.permanent);
 }

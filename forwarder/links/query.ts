@@ -9,6 +9,7 @@ import {
   formatAddressMessage,
   MessageType,
   parseAddressMessage,
+  parseAttributes,
   parseLinkMessage,
   parseNeighborMessage,
   parseRouteMessage,
@@ -18,10 +19,10 @@ import {
 } from './codec.js';
 import type { FoundEnd, Neighbour, Route } from './end.js';
 import { addressText, families, prefixText } from './ip.js';
-import { flags, ownProtocol, type Message } from './message.js';
+import { addressMode, flags, ownProtocol, type Message } from './message.js';
 
 /** A link by itself. */
-export type FoundLink = Pick<FoundEnd, 'index' | 'name' | 'mac' | 'alias' | 'mtu' | 'up' | 'peer'>;
+export type FoundLink = Omit<FoundEnd, 'addresses' | 'failed' | 'routes' | 'neighbours'>;
 
 const skipStatistics = putU32(8);
 const mainTable = 254;
@@ -73,9 +74,19 @@ export function linksOf({ objects }: Answer): readonly FoundLink[] {
       alias: attrs.ifalias ?? '',
       mtu: attrs.mtu ?? 0,
       up: data.flags?.up ?? false,
+      autoLinkLocal: makesLinkLocal(attrs.afSpec?.get(families.v6)),
       peer: attrs.link?.readUInt32LE(0) ?? 0,
     };
   });
+}
+
+/** Without IPv6 it makes none. */
+function makesLinkLocal(inet6: Buffer | undefined): boolean {
+  let mode = addressMode.none;
+  parseAttributes(inet6 ?? Buffer.alloc(0), ({ type, data }) => {
+    if (type === addressMode.attribute) mode = data.readUInt8(0);
+  });
+  return mode !== addressMode.none;
 }
 
 /** A link with its parts, from the answers to {@link partsQueries}. */
@@ -94,8 +105,7 @@ export function endOf(link: FoundLink, parts: readonly Answer[]): FoundEnd {
 function addressOf(bytes: Buffer, index: number): { text: string; failed: boolean }[] {
   const { data, attrs } = parseAddressMessage(bytes);
   const address = attrs.local ?? attrs.address;
-  // Others belong to the kernel: link-local ones are nobody's wish.
-  if (data.index !== index || data.scope !== 0 || address === undefined) return [];
+  if (data.index !== index || address === undefined) return [];
   const text = prefixText({ bytes: address, length: data.prefixlen ?? 0 });
   return [{ text, failed: (attrs.flags ?? data.flags)?.dadfailed ?? false }];
 }

@@ -48,8 +48,9 @@ export class Namespaces {
     if (dev !== undefined && ino !== undefined) {
       return this.byId({ dev: BigInt(dev), ino: BigInt(ino) }, field);
     }
-    if (!url.startsWith('file:///')) throw invalid(field, url, wanted);
-    return this.#byPath(decodeURI(url.slice('file://'.length)), url, field);
+    const path = pathOf(url);
+    if (path === undefined) throw invalid(field, url, wanted);
+    return this.#byPath(path, url, field);
   }
 
   /** The place with that identity; `hint` is where it was seen last. */
@@ -125,6 +126,15 @@ export async function openPlace(
     // setns refuses what is a namespace, but not of the network.
     if (reason.errno === EINVAL) throw invalid('inodeURL', path, 'a network namespace');
     throw reason;
+  }
+}
+
+function pathOf(url: string): string | undefined {
+  if (!url.startsWith('file:///')) return undefined;
+  try {
+    return decodeURIComponent(url.slice('file://'.length));
+  } catch {
+    return undefined;
   }
 }
 

@@ -80,14 +80,11 @@ async function make({ near, far, wish }: Convergence): Promise<Indexes> {
         near: { ...endOf(client), index: indexes.near },
         far: { ...endOf(endpoint), index: indexes.far },
       },
-      ...planEnd(client.wanted, freshEnd(client.wanted, indexes.near, indexes.far, true)),
+      ...planEnd(client.wanted, freshEnd(client.wanted, indexes.near, indexes.far)),
     ],
     far,
   );
-  await apply(
-    far,
-    planEnd(endpoint.wanted, freshEnd(endpoint.wanted, indexes.far, indexes.near, false)),
-  );
+  await apply(far, planEnd(endpoint.wanted, freshEnd(endpoint.wanted, indexes.far, indexes.near)));
   return indexes;
 }
 

@@ -16,7 +16,8 @@ export interface WishOptions {
 export function wishOf(connection: Connection, options: WishOptions): Wish {
   const { id } = connection;
   const side = (name: SideName, opposite: SideName): Side => {
-    const view = viewOf(connection, name, macOf(id, opposite));
+    const macs = { ownMac: macOf(id, name), oppositeMac: macOf(id, opposite) };
+    const view = viewOf(connection, name, macs);
     const parts = sum(options.facets.map((facet) => facet(view)));
     const socket = options[name];
     const alias = aliasOf(options.forwarder, id);
