@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Exits 0 when node_modules holds what package-lock.json asks for, by npm's own record of what it installed. */
 import { readFileSync } from 'node:fs';
+import process from 'node:process';
 
 try {
   const wanted = JSON.parse(readFileSync('package-lock.json', 'utf8')).packages;
