@@ -168,11 +168,11 @@ t.test('bad input is named', async (t) => {
   });
 });
 
-t.test('thousands of wires', async (t) => {
+t.test('a thousand wires', async (t) => {
   const { addresses, close } = scene([['10.0.0.0/16'], ['fd00::/64']]);
-  const ids = Array.from({ length: 3_000 }, (_, n) => String(n));
+  const ids = Array.from({ length: 1_000 }, (_, n) => String(n));
   const all = await Promise.all(ids.map((id) => addresses(id)));
-  t.equal(new Set(all.flat()).size, 12_000);
+  t.equal(new Set(all.flat()).size, 4_000);
   for (const id of ids.filter((_, n) => n % 2 === 0)) await close(id);
   t.same((await addresses('new')).slice(0, 1), ['10.0.0.0/32']);
 });
