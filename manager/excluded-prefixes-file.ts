@@ -9,9 +9,8 @@
 import { watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { parse } from 'yaml';
-import { z } from 'zod';
 import { parsePrefix } from '../api/env/cidr.js';
+import { invalid } from '../api/errors/wire-error.js';
 import type { PrefixSource } from '../api/elements/excluded-prefixes.js';
 import type { Logger } from '../api/log/log.js';
 
@@ -21,8 +20,6 @@ export interface PrefixFile extends PrefixSource, Disposable {
   settled(): Promise<void>;
 }
 
-const shape = z.object({ prefixes: z.array(z.string()).nullish() }).nullable();
-
 /** Read `path` and start to watch it. */
 export async function prefixFile(path: string, log: Logger): Promise<PrefixFile> {
   let prefixes: readonly string[] = [];
@@ -31,8 +28,7 @@ export async function prefixFile(path: string, log: Logger): Promise<PrefixFile>
   async function load(): Promise<void> {
     try {
       const text = await readFile(path, 'utf8').catch(absent);
-      const found = text === undefined ? null : shape.parse(parse(text));
-      const now = (found?.prefixes ?? []).map(parsePrefix);
+      const now = text === undefined ? [] : await prefixesOf(text);
       if (now.join() === prefixes.join()) return;
       prefixes = now;
       log.info({ path, prefixes }, 'excluded prefixes');
@@ -52,6 +48,17 @@ export async function prefixFile(path: string, log: Logger): Promise<PrefixFile>
     settled: () => reading,
     [Symbol.dispose]: () => watcher?.close(),
   };
+}
+
+async function prefixesOf(text: string): Promise<readonly string[]> {
+  // Most machines have no such file, and need not hold a YAML parser in memory.
+  const { parse } = await import('yaml');
+  const found: unknown = parse(text);
+  if (found === null) return [];
+  if (typeof found !== 'object' || Array.isArray(found)) throw invalid('file', found, 'prefixes:');
+  const list: unknown = 'prefixes' in found ? (found.prefixes ?? []) : [];
+  if (!Array.isArray(list)) throw invalid('prefixes', list, 'a list such as [10.0.0.0/8]');
+  return list.map((item: unknown) => parsePrefix(String(item)));
 }
 
 function watchFolder(path: string, changed: () => void, log: Logger) {
