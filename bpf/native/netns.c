@@ -36,6 +36,15 @@ napi_value error_of(napi_env env, int err, const char *call)
 	return object;
 }
 
+bool is_tagged(napi_env env, napi_value value, const napi_type_tag *tag)
+{
+	napi_valuetype type;
+	bool ours = false;
+
+	return napi_typeof(env, value, &type) == napi_ok && type == napi_object &&
+	       napi_check_object_type_tag(env, value, tag, &ours) == napi_ok && ours;
+}
+
 static void on_cleanup(void *data);
 
 static void close_netns(struct netns *netns)
@@ -82,10 +91,8 @@ static napi_value wrap(napi_env env, struct netns *netns)
 static struct netns *unwrap(napi_env env, napi_value handle, bool open)
 {
 	struct netns *netns;
-	bool ours = false;
 
-	if (napi_check_object_type_tag(env, handle, &tag, &ours) != napi_ok || !ours ||
-	    napi_unwrap(env, handle, (void **)&netns) != napi_ok) {
+	if (!is_tagged(env, handle, &tag) || napi_unwrap(env, handle, (void **)&netns) != napi_ok) {
 		napi_throw(env, error_of(env, EINVAL, "unwrap"));
 		return NULL;
 	}

@@ -39,6 +39,8 @@ export interface FoundEnd {
   readonly alias: string;
   readonly mtu: number;
   readonly up: boolean;
+  /** It sends what it is given: the other end is up, and the kernel has noticed. */
+  readonly running: boolean;
   /** The kernel makes a link-local address by itself when the link comes up. */
   readonly autoLinkLocal: boolean;
   /** The index of the veth's other end, in its own namespace. */

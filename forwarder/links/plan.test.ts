@@ -22,6 +22,7 @@ const found: FoundEnd = {
   alias: 'wanwire:f:1',
   mtu: 9000,
   up: true,
+  running: true,
   autoLinkLocal: false,
   peer: 8,
   addresses: ['fd00::1/128', '10.0.0.1/32'],

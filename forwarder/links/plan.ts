@@ -20,7 +20,7 @@ export function planEnd(wanted: WantedEnd, found: FoundEnd): readonly Operation[
 export function freshEnd(wanted: WantedEnd, index: number, peer: number): FoundEnd {
   const { name, mac, mtu } = wanted;
   const empty = { alias: '', addresses: [], failed: [], routes: [], neighbours: [] };
-  return { index, name, mac, mtu, up: false, autoLinkLocal: true, peer, ...empty };
+  return { index, name, mac, mtu, up: false, running: false, autoLinkLocal: true, peer, ...empty };
 }
 
 function planLink(wanted: WantedEnd, found: FoundEnd): readonly Operation[] {

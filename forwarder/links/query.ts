@@ -26,6 +26,7 @@ export type FoundLink = Omit<FoundEnd, 'addresses' | 'failed' | 'routes' | 'neig
 
 const skipStatistics = putU32(8);
 const mainTable = 254;
+const operstateUp = 6;
 
 /** Ask for the link of that name. */
 export function linkQuery(name: string): Message {
@@ -74,6 +75,7 @@ export function linksOf({ objects }: Answer): readonly FoundLink[] {
       alias: attrs.ifalias ?? '',
       mtu: attrs.mtu ?? 0,
       up: data.flags?.up ?? false,
+      running: attrs.operstate === operstateUp,
       autoLinkLocal: makesLinkLocal(attrs.afSpec?.get(families.v6)),
       peer: attrs.link?.readUInt32LE(0) ?? 0,
     };

@@ -4,6 +4,7 @@
  * namespace is the caller's.
  */
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KernelError } from '../../api/errors/kernel-error.js';
 import type { Netns } from '../../bpf/netns/netns.js';
 import { decode, encode, type Answer } from './batch.js';
@@ -13,6 +14,9 @@ import { describe, type Operation } from './operation.js';
 import { endOf, linkQuery, linksOf, linksQuery, partsQueries, type FoundLink } from './query.js';
 
 const { EEXIST, EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH, EINTR } = constants.errno;
+
+/** The kernel's own limit for looking at a carrier is a second. */
+const mostMs = 1024;
 
 /** What an operation may be told and still be as wished: it was so already. */
 const asWished: Partial<Record<Operation['op'], readonly number[]>> = {
@@ -51,6 +55,18 @@ export async function findNamed(
 ): Promise<readonly (FoundLink | undefined)[]> {
   const answers = await ask(netns, names.map(linkQuery));
   return answers.map((answer, at) => linkIn(answer, names[at] ?? ''));
+}
+
+/**
+ * Wait until the link sends. The end that came up first does so only once the
+ * kernel has looked at its carrier; since 6.8 asking for the link makes it look.
+ */
+export async function running(netns: Netns, name: string): Promise<void> {
+  for (let waitMs = 1; waitMs < mostMs; waitMs *= 2) {
+    const [link] = await findNamed(netns, [name]);
+    if (link === undefined || link.running) return;
+    await sleep(waitMs);
+  }
 }
 
 /** All links. */

@@ -156,11 +156,9 @@ napi_value unlisten(napi_env env, napi_callback_info info)
 	struct listener *listener;
 	napi_value handle;
 	size_t argc = 1;
-	bool ours = false;
 
 	napi_get_cb_info(env, info, &argc, &handle, NULL, NULL);
-	napi_check_object_type_tag(env, handle, &tag, &ours);
-	if (ours && napi_unwrap(env, handle, (void **)&listener) == napi_ok)
+	if (is_tagged(env, handle, &tag) && napi_unwrap(env, handle, (void **)&listener) == napi_ok)
 		stop(listener);
 	else
 		napi_throw(env, error_of(env, EINVAL, "unlisten"));

@@ -48,6 +48,8 @@ void open_work(napi_env env, void *job);
 /* send job->in, collect job->out */
 void transact_work(napi_env env, void *job);
 
+/* whether it is a handle of that kind; napi itself throws for what is no object */
+bool is_tagged(napi_env env, napi_value value, const napi_type_tag *tag);
 /* an Error with errno and syscall */
 napi_value error_of(napi_env env, int err, const char *call);
 /* listen(groups, onMessages(error, messages)) -> handle; unlisten(handle) */

@@ -13,7 +13,7 @@ import { WireError } from '../../../api/errors/wire-error.js';
 import type { Netns } from '../../../bpf/netns/netns.js';
 import type { FoundEnd } from '../../links/end.js';
 import { freshEnd, planEnd } from '../../links/plan.js';
-import { apply, findEnd } from '../../links/session.js';
+import { apply, findEnd, running } from '../../links/session.js';
 import { openPlace, placeKey } from '../../namespaces/namespaces.js';
 import type { Reaper } from './reaper.js';
 import type { Side, Wish } from './side.js';
@@ -85,6 +85,7 @@ async function make({ near, far, wish }: Convergence): Promise<Indexes> {
     far,
   );
   await apply(far, planEnd(endpoint.wanted, freshEnd(endpoint.wanted, indexes.far, indexes.near)));
+  await running(near, client.name);
   return indexes;
 }
 
@@ -128,7 +129,10 @@ async function isSettled(
   }
   const plans = [planEnd(client.wanted, near), planEnd(endpoint.wanted, far)] as const;
   await Promise.all([apply(work.near, plans[0]), apply(work.far, plans[1])]);
-  return plans[0].length + plans[1].length === 0;
+  if (plans[0].length + plans[1].length > 0) return false;
+  if (!near.running) await running(work.near, client.name);
+  if (!far.running) await running(work.far, endpoint.name);
+  return true;
 }
 
 /** Throws where the name is somebody else's; true where it was another wire's of ours, and is going. */

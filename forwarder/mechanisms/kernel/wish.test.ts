@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { status } from '@grpc/grpc-js';
 import t from 'tap';
-import { Connection, type DeepPartial } from '../../../api/gen/connection.js';
+import { Connection } from '../../../api/gen/connection.js';
 import { kernelFacets } from '../../chain.js';
 import { macOf, type Socket, type Wish } from './side.js';
 import { wishOf } from './wish.js';
@@ -17,9 +17,18 @@ const endpoint: Socket = {
   field: 'b',
 };
 
-type Partial = DeepPartial<Connection>;
+interface Context {
+  MTU?: number;
+  ipContext?: {
+    srcIpAddrs?: string[];
+    dstIpAddrs?: string[];
+    srcRoutes?: { prefix: string; nextHop?: string }[];
+    dstRoutes?: { prefix: string; nextHop?: string }[];
+    ipNeighbors?: { ip: string; hardwareAddress: string }[];
+  };
+}
 
-function wish(context: Partial['context'], more: Partial = {}): Wish {
+function wish(context: Context, more: { id?: string; payload?: string } = {}): Wish {
   const connection = Connection.fromPartial({ id: 'id-1', payload: 'IP', context, ...more });
   return wishOf(connection, { forwarder: 'f', client, endpoint, facets: kernelFacets });
 }
@@ -102,7 +111,7 @@ t.test('no MTU is 9000, and MACs are unicast, local and always the same', async 
   t.not(macOf('id-2', 'client'), macs.client);
 });
 
-const mistakes: Record<string, readonly [Partial['context'], RegExp]> = {
+const mistakes: Record<string, readonly [Context, RegExp]> = {
   'an address that is none': [
     { ipContext: { srcIpAddrs: ['10.0.0.1/32', '10.0.0'] } },
     /src_ip_addrs\[1\]: "10.0.0" is not valid: want an address/,
