@@ -34,16 +34,20 @@ export function forwarder(world: World, settings: Settings = {}): Role {
 /** An endpoint in a network namespace of its own. */
 export function endpoint(world: World, name: string, settings: Settings = {}): Role {
   const env = { ...insecure, NSM_NAME: name, NSM_CONNECT_TO: socket(world), ...settings };
-  return { name, command: 'nse', env, own: true };
+  return { name, command: 'nse', env, namespace: 'own' };
 }
 
 /** A client in a network namespace of its own. */
 export function client(world: World, name: string, settings: Settings = {}): Role {
   const env = { ...insecure, NSM_NAME: name, NSM_CONNECT_TO: socket(world), ...settings };
-  return { name, command: 'nsc', env, own: true };
+  return { name, command: 'nsc', env, namespace: 'own' };
 }
 
 /** A network namespace and nothing in it: a pod whose wires somebody else asks for. */
 export async function pod(world: World, name: string): Promise<Player> {
-  return world.start({ name, command: ['sh', '-c', 'echo ready; exec sleep 3600'], own: true });
+  return world.start({
+    name,
+    command: ['sh', '-c', 'echo ready; exec sleep 3600'],
+    namespace: 'own',
+  });
 }

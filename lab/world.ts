@@ -41,8 +41,8 @@ export interface Role {
   readonly command: string | readonly string[];
   /** Its whole environment but `PATH`. */
   readonly env?: Readonly<Record<string, string>>;
-  /** In a network namespace of its own. */
-  readonly own?: boolean;
+  /** In a network namespace of its own, or in another player's. */
+  readonly namespace?: 'own' | Player;
 }
 
 /** The stage. Disposing it ends every process and removes the directory. */
@@ -89,7 +89,7 @@ export class World implements AsyncDisposable {
           ...Object.entries(role.env ?? {}).map(([name, value]) => `${name}=${value}`),
         ],
         ...['setpriv', '--pdeathsig', 'KILL', '--'],
-        ...(role.own === true ? ['unshare', '--net', '--'] : []),
+        ...entering(role.namespace),
         ...command,
       ],
       // A Ctrl-C at the terminal is for the stage's owner, who ends the players in order.
@@ -117,6 +117,12 @@ export class World implements AsyncDisposable {
     for (const player of this.players.toReversed()) await player.end('SIGTERM');
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+function entering(namespace: Role['namespace']): readonly string[] {
+  if (namespace === undefined) return [];
+  if (namespace === 'own') return ['unshare', '--net', '--'];
+  return ['nsenter', `--net=/proc/${String(namespace.pid)}/ns/net`, '--'];
 }
 
 function play(name: string, child: ChildProcess): Player {

@@ -44,11 +44,11 @@ function hops(failures: Readonly<Record<string, Error>> = {}): Step & { readonly
 
 const wish = (change: object = {}) => testRequest({ id: 'c', networkService: 's', ...change });
 
-async function twoEndpoints(): Promise<Registries> {
-  const registries = testRegistries();
-  await addService(registries, { name: 's' });
-  await addEndpoint(registries, 'a', ['s']);
-  await addEndpoint(registries, 'b', ['s']);
+async function twoEndpoints(clock?: ManualClock): Promise<Registries> {
+  const registries = testRegistries(clock);
+  await addService(registries, { name: 's' }, clock);
+  await addEndpoint(registries, 'a', ['s'], {}, clock);
+  await addEndpoint(registries, 'b', ['s'], {}, clock);
   return registries;
 }
 
@@ -153,6 +153,26 @@ t.test('an endpoint that came back elsewhere is found again', async (t) => {
   const tries = last.urls.length;
   await t.rejects(chain.request(call, { ...wish(), connection }));
   t.equal(last.urls.length, tries + 1, 'an endpoint that answers is not looked for');
+});
+
+t.test('an endpoint that is gone, and that nobody registers any more, is not found', async (t) => {
+  const clock = new ManualClock();
+  const registries = await twoEndpoints(clock);
+  const failures: Record<string, Error> = {};
+  const chain = compose(discover(registries), roundRobin(), hops(failures));
+  const call = testCall({ clock });
+  const connection = await chain.request(call, wish());
+  failures['unix:///a'] = new UnreachableError('unix:///a: gone');
+  await registries.endpoints.unregister(
+    registryCall(),
+    NetworkServiceEndpoint.create({ name: 'a' }),
+  );
+  const refused = t.rejects(chain.request(call, { ...wish(), connection }), {
+    code: status.NOT_FOUND,
+  });
+  await settle();
+  await clock.advance(7_500);
+  await refused;
 });
 
 t.test('a Close without memory finds the endpoint by its name', async (t) => {

@@ -9,8 +9,8 @@
  * needs the payload or the next hop's URL.
  * Leaves: nothing.
  *
- * A service or endpoint that is not there yet is waited for until shortly
- * before the deadline; then the answer is NOT_FOUND and says what is there.
+ * A service or endpoint that is not there yet is waited for (`look-up.ts`); then
+ * the answer is NOT_FOUND and says what is there.
  */
 import type { Call } from '../chain/call.js';
 import type { Request, RequestNext, Step } from '../chain/element.js';
@@ -63,7 +63,8 @@ async function refresh(
   } catch (reason) {
     if (!(reason instanceof UnreachableError)) throw reason;
     const now = await urlOf(call, request.connection.networkServiceEndpointName, registries);
-    if (now === undefined || now === url) throw reason;
+    if (now === url) throw reason;
+    // Elsewhere, or not registered: then it may come back while it is waited for.
     return await next(call, await found(call, request, registries));
   }
 }

@@ -3,8 +3,9 @@
  * Look services and endpoints up until they make a choice possible.
  *
  * First one snapshot of both, asked for at the same time. Where that does not
- * do, both are watched until it does, or until just before the deadline, so
- * that there is time left to say what was missing.
+ * do, both are watched until it does, or until half of the time to the deadline
+ * is over: there must be time to say what was missing, and for what waits in
+ * line behind this call.
  */
 import type { NetworkService, NetworkServiceEndpoint } from '../gen/registry.js';
 import type { Found, Registries, Registry, RegistryCall } from './registry.js';
@@ -58,10 +59,8 @@ export async function findAll<T>(
   return found;
 }
 
-/** What is kept of the time for the answer: a tenth, at most half a second. */
-function answerBefore(call: LookUpCall): number {
-  const leftMs = call.deadlineMs - call.clock.now();
-  return leftMs - Math.min(500, leftMs / 10);
+function patienceMs(call: LookUpCall): number {
+  return (call.deadlineMs - call.clock.now()) / 2;
 }
 
 async function watchUntil<T>(
@@ -78,7 +77,7 @@ async function watchUntil<T>(
   };
   call.signal.addEventListener('abort', onAbort, { once: true });
   if (call.signal.aborted) onAbort();
-  const timer = call.clock.after(answerBefore(call), onAbort);
+  const timer = call.clock.after(patienceMs(call), onAbort);
   const watching: RegistryCall = { ...call, signal: stop.signal };
   let choice: T | undefined;
   const note = (): void => {

@@ -13,15 +13,15 @@ const hop = fileURLToPath(new URL('./bare-hop.js', import.meta.url));
 /** Start it on a stage, with a pod of its own. */
 export async function bareChain(world: World, channels: Channels): Promise<Side> {
   const socket = (name: string): string => world.path(`bare-${name}.sock`);
-  const start = (name: string, own: boolean, ...args: string[]) =>
+  const start = (name: string, ...args: string[]) =>
     world.start({
       name: `bare-${name}`,
-      own,
+      ...(name === 'end' ? { namespace: 'own' as const } : {}),
       command: [process.execPath, hop, ...args],
     });
-  await start('end', true, 'end', socket('end'));
-  await start('wire', false, 'wire', socket('wire'), socket('end'));
-  await start('pass', false, 'pass', socket('pass'), socket('wire'));
+  await start('end', 'end', socket('end'));
+  await start('wire', 'wire', socket('wire'), socket('end'));
+  await start('pass', 'pass', socket('pass'), socket('wire'));
   const barePod = await pod(world, 'bare-pod');
   return {
     caller: new Caller(channels.acquire(`unix://${socket('pass')}`), 'bench'),

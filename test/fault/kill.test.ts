@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Every process killed with -9, with a real client: wires live on where they can, and are healed where not. */
 import t, { type Test } from 'tap';
-import { client } from '../../lab/roles.js';
+import { client, endpoint, pod } from '../../lab/roles.js';
 import type { Player } from '../../lab/world.js';
 import {
   ConnectionEventType,
@@ -42,10 +42,15 @@ async function index(player: Player): Promise<number | undefined> {
   return links.find(({ ifname }) => ifname === interfaceName)?.ifindex;
 }
 
-/** The manager's connections now, and each time they change, until `wanted`. */
-async function seen(stage: Stage, what: string, wanted: (wires: readonly Connection[]) => boolean) {
+/** A process's connections now, and each time they change, until `wanted`. */
+async function seen(
+  stage: Stage,
+  what: string,
+  wanted: (wires: readonly Connection[]) => boolean,
+  socket = 'manager.sock',
+) {
   const wires = new Map<string, Connection>();
-  using channel = stage.dial();
+  using channel = stage.dial(socket);
   const signal = AbortSignal.timeout(30_000);
   const method = MonitorConnectionService.monitorConnections;
   // The stream breaks when the manager is killed: it is followed again.
@@ -172,7 +177,8 @@ scene('the client is killed: its wire is closed when its namespace dies', async 
   const nsc = await startClient(stage);
   const wire = await steady(stage);
   await nsc.end('SIGKILL');
-  await seen(stage, 'no wire', (wires) => wires.length === 0);
+  // The manager hears no more of it, and lets it expire.
+  await seen(stage, 'no wire', (wires) => wires.length === 0, 'forwarder.sock');
   const nse = stage.world.player(wire.networkServiceEndpointName);
   t.equal(await index(nse), undefined);
 });
@@ -180,14 +186,12 @@ scene('the client is killed: its wire is closed when its namespace dies', async 
 scene('the client is killed while the forwarder is away: swept at its return', async (t, stage) => {
   const wires = await Promise.all(
     [0, 1, 2].map((n) =>
-      stage
-        .caller()
-        .ask({
-          id: `left-${String(n)}`,
-          service: 'hello',
-          interfaceName: `nsm-${String(n)}`,
-          inodeUrl: stage.podUrl,
-        }),
+      stage.caller().ask({
+        id: `left-${String(n)}`,
+        service: 'hello',
+        interfaceName: `nsm-${String(n)}`,
+        inodeUrl: stage.podUrl,
+      }),
     ),
   );
   t.equal(wires.length, 3);
@@ -209,23 +213,26 @@ scene(
   async (t, stage) => {
     const ids = Array.from({ length: 40 }, (_, n) => n);
     const ask = (n: number) =>
-      stage
-        .caller()
-        .ask(
-          {
-            id: `mid-${String(n)}`,
-            service: 'hello',
-            interfaceName: `nsm-${String(n)}`,
-            inodeUrl: stage.podUrl,
-          },
-          10_000,
-        );
+      stage.caller().ask(
+        {
+          id: `mid-${String(n)}`,
+          service: 'hello',
+          interfaceName: `nsm-${String(n)}`,
+          inodeUrl: stage.podUrl,
+        },
+        10_000,
+      );
     const first = ids.map((n) => ask(n).catch(() => undefined));
     await Promise.race(first);
     await stage.world.player('forwarder').end('SIGKILL');
     await Promise.all(first);
     await stage.restart('forwarder');
-    const wires = await Promise.all(ids.map(ask));
+    const answers = await Promise.allSettled(ids.map(ask));
+    const wires = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const refusals = answers.flatMap((one) =>
+      one.status === 'rejected' ? [String(one.reason)] : [],
+    );
+    t.same(refusals, []);
     const said = await stage.pod.run('ip', '-br', 'link');
     t.equal(said.split('\n').filter((line) => line.startsWith('nsm-')).length, ids.length);
     await Promise.all(wires.map((wire) => stage.caller().close(wire)));
@@ -252,3 +259,33 @@ scene('a registry entry that nobody refreshes expires, and comes back', async (t
   const wire = await stage.caller().ask(wish, 15_000);
   await stage.caller().close(wire);
 });
+
+scene(
+  'an endpoint is killed and its namespace lives on: forgotten, then left',
+  async (t, stage) => {
+    const lasting = await pod(stage.world, 'lasting');
+    const short = { NSM_MAX_TOKEN_LIFETIME: '8s', NSM_SERVICE_NAMES: 'lasting' };
+    for (const name of ['lasting-1', 'lasting-2']) {
+      const prefix = { NSM_CIDR_PREFIX: name === 'lasting-1' ? '192.0.2.0/24' : '198.51.100.0/24' };
+      const role = endpoint(stage.world, name, { ...short, ...prefix });
+      await stage.world.start({ ...role, namespace: lasting });
+    }
+    const nsc = await stage.world.start(
+      client(stage.world, 'client', {
+        NSM_NETWORK_SERVICES: `kernel://lasting/${interfaceName}`,
+        NSM_REQUEST_TIMEOUT: '4s',
+      }),
+    );
+    const wire = await steady(stage);
+    const gone = wire.networkServiceEndpointName;
+    await stage.world.player(gone).end('SIGKILL');
+    const [now] = await seen(
+      stage,
+      'the other endpoint',
+      (wires) => up(wires) && wires[0]?.networkServiceEndpointName !== gone,
+    );
+    t.match(now?.networkServiceEndpointName, /^lasting-/);
+    t.equal(await nsc.end('SIGTERM'), 0);
+    t.notMatch(await lasting.run('ip', '-br', 'link'), /^(?!lo)\S/m, 'nothing is left');
+  },
+);

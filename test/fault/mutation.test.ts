@@ -15,8 +15,10 @@ import { mutate, seeded } from './mutate.js';
 import { connectionCalls, registryCalls, type Recorded } from './recorded.js';
 
 const count = 10_000;
-const inFlight = 48;
-const deadlineMs = 2_000;
+const inFlight = 32;
+const deadlineMs = 5_000;
+/** Calls for one connection stand in line, so there are several. */
+const wires = 16;
 const tokens = developmentTokens('caller', 600_000, systemClock);
 
 /** The text grpc-js itself gives when a peer did not answer in time. */
@@ -25,17 +27,25 @@ const unanswered = /deadline exceeded after/i;
 t.test('mutated calls', { timeout: 300_000 }, async (t) => {
   await using stage = await Stage.open();
   const caller = stage.caller();
-  const first = caller.first({
-    id: 'm-0',
-    service: 'hello',
-    interfaceName: 'nsm-0',
-    inodeUrl: stage.podUrl,
-  });
-  const answer = await caller.send(first);
+  const recorded = await Promise.all(
+    Array.from({ length: wires }, async (_, n) => {
+      const name = `nsm-${String(n)}`;
+      const first = caller.first({
+        id: `m-${String(n)}`,
+        service: 'hello',
+        interfaceName: name,
+        inodeUrl: stage.podUrl,
+      });
+      return { first, answer: await caller.send(first) };
+    }),
+  );
+  const calls = (index: number): Recorded[] =>
+    recorded.flatMap(({ first, answer }) => connectionCalls(...seenBy(first, answer, index)));
+  const registry = Array.from({ length: wires }, registryCalls).flat();
   const targets: [Channel, Recorded[]][] = [
-    [stage.dial(), [...connectionCalls(first, answer), ...registryCalls()]],
-    [stage.dial('forwarder.sock'), connectionCalls(...seenBy(first, answer, 1))],
-    [await endpointChannel(stage), connectionCalls(...seenBy(first, answer, 2))],
+    [stage.dial(), [...calls(0), ...registry]],
+    [stage.dial('forwarder.sock'), calls(1)],
+    [await endpointChannel(stage), calls(2)],
   ];
   const processes = ['manager', 'forwarder', 'hello-1'].map((name) => stage.world.player(name));
   const before = await Promise.all(processes.map(({ pid }) => descriptors(pid)));
@@ -63,7 +73,7 @@ t.test('mutated calls', { timeout: 300_000 }, async (t) => {
   await Promise.all(Array.from({ length: inFlight }, worker));
 
   t.ok(tally.decoded >= count * 0.8, `${String(tally.decoded)} of ${String(count)} decode`);
-  t.same(tally.late, [], 'each is answered within its deadline');
+  t.same(tally.late.slice(0, 5), [], 'each is answered within its deadline');
   for (const player of processes) {
     t.equal(stage.world.player(player.name), player, `${player.name} is still the same process`);
   }
@@ -104,6 +114,7 @@ function seenBy(
   const path = { index, pathSegments: answer.path?.pathSegments ?? [] };
   const id = path.pathSegments[index]?.id ?? answer.id;
   const known = { ...answer, id, path };
+  if (index === 0) return [first, answer];
   return [{ ...first, connection: { ...known, mechanism: undefined } }, known];
 }
 
