@@ -16,6 +16,7 @@ import { channels } from '../api/grpc/dial.js';
 import { serve } from '../api/grpc/serve.js';
 import type { Logger } from '../api/log/log.js';
 import { keepRegistered } from '../api/registry/registration.js';
+import { cachedRegistries } from '../api/registry/cached.js';
 import { remoteRegistries } from '../api/registry/remote.js';
 import { Netns } from '../bpf/netns/netns.js';
 import { adopt } from './adopt.js';
@@ -80,7 +81,11 @@ async function build(
     peers[Symbol.dispose]();
   });
   const tokens = developmentTokens(name, config.NSM_MAX_TOKEN_LIFETIME, clock);
-  const registries = remoteRegistries(peers.acquire(config.NSM_CONNECT_TO), tokens);
+  const registry = remoteRegistries(peers.acquire(config.NSM_CONNECT_TO), tokens);
+  const registries = cachedRegistries(registry, { clock, log });
+  undo.push(() => {
+    registries[Symbol.dispose]();
+  });
   const events = new ConnectionEvents();
   const parts = { name, tokens, events, registries, channels: peers, namespaces, wires, records };
   const first = begin();

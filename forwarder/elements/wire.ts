@@ -26,8 +26,8 @@ import type { Records } from '../records.js';
 /** What the element works with. */
 export interface WireOptions {
   readonly forwarder: string;
-  readonly wires: Wires;
-  readonly records: Records;
+  readonly wires: Pick<Wires, 'get' | 'realise' | 'restore' | 'remove'>;
+  readonly records: Pick<Records, 'save' | 'remove'>;
 }
 
 /** The element; the facets in the order in which they are applied. */

@@ -146,7 +146,7 @@ for (const [what, steps] of Object.entries(lives)) {
   t.test(`life: ${what}`, async (t) => {
     const path = fileURLToPath(new URL('../../bpf/build/netns.node', import.meta.url));
     const script = `const path = ${JSON.stringify(path)};${head}(async () => {${steps}})().catch((e) => { console.error(e); process.exit(7); });`;
-    const { NODE_OPTIONS: _, ...env } = process.env;
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
     const child = promisify(execFile)(process.execPath, ['--expose-gc', '-e', script], { env });
     await t.resolves(child, 'exit 0, no signal');
   });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Throwaway namespaces, made and looked into with iproute2: never with the code under test. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
@@ -41,11 +42,13 @@ export interface Sandbox {
   /** As the wire names it. */
   readonly url: string;
   /** `ip -json ARGS` in it. */
-  ip(...args: string[]): Promise<Shown[]>;
+  readonly ip: (...args: string[]) => Promise<Shown[]>;
   /** Any program in it; its standard output. */
-  run(program: string, ...args: string[]): Promise<string>;
-  /** Remove it now; once more does nothing. */
-  remove(): Promise<void>;
+  readonly run: (program: string, ...args: string[]) => Promise<string>;
+  /** Put a process into it, which makes it findable by its inode; ends with the test. */
+  readonly inhabit: () => Promise<void>;
+  /** Remove it now, its process too; once more does nothing. */
+  readonly remove: () => Promise<void>;
 }
 
 /** A new namespace, removed at the end of the test. */
@@ -53,7 +56,9 @@ export async function sandbox(t: Test): Promise<Sandbox> {
   const name = `ww-${randomUUID().slice(0, 8)}`;
   await exec('ip', ['netns', 'add', name]);
   let removed: Promise<unknown> | undefined;
+  let inhabitant: ChildProcess | undefined;
   const remove = async (): Promise<void> => {
+    inhabitant?.kill('SIGKILL');
     await (removed ??= exec('ip', ['netns', 'del', name]));
   };
   t.teardown(remove);
@@ -70,6 +75,11 @@ export async function sandbox(t: Test): Promise<Sandbox> {
     async run(program, ...args) {
       const { stdout } = await exec('ip', ['netns', 'exec', name, program, ...args]);
       return stdout;
+    },
+    async inhabit() {
+      const child = spawn('ip', ['netns', 'exec', name, 'sh', '-c', 'echo in; exec sleep 600']);
+      inhabitant = child;
+      await once(child.stdout, 'data');
     },
     remove,
   };
