@@ -349,3 +349,13 @@ t.test('choosing anew asks for none of the addresses of the former endpoint', as
   const addresses = asked.requests.map(({ connection }) => ipOf(connection).srcIpAddrs);
   t.same(addresses, [[], ['192.0.2.7/32'], []]);
 });
+
+t.test('a Close of an unknown id is passed on where its path goes on', async (t) => {
+  const seen = recording();
+  const chain = compose(begin(), seen);
+  const path = (...ids: string[]) => ({ path: { index: 0, pathSegments: ids.map(segment) } });
+  await chain.close(testCall(), conn('c', path('c')));
+  t.equal(seen.closes.length, 0);
+  await chain.close(testCall(), conn('c', path('c', 'behind')));
+  t.equal(seen.closes[0]?.id, 'c');
+});

@@ -23,7 +23,7 @@
  *
  * Close Correctness. A Close works on the Connection last answered, not on
  * the one that came: a caller may know less than we do. A Close of an unknown id is
- * done already. A Close that has begun is not abandoned with its caller. Steps
+ * done already here, and is passed on where its path goes on. A Close that has begun is not abandoned with its caller. Steps
  * that failed were all tried and are not tried again; only a Guard's refusal
  * keeps the connection.
  *
@@ -36,6 +36,7 @@
  * and it fails, the old State stays, so that whoever asked can ask again.
  */
 import { lateMs, type Again, type AgainOptions, type Call } from '../chain/call.js';
+import { nextSegment } from '../chain/connection.js';
 import { Deadline } from '../chain/deadline.js';
 import type { Chain, Guard, Request } from '../chain/element.js';
 import { State } from '../chain/state.js';
@@ -110,10 +111,17 @@ export class Begin implements Guard {
     const place = this.#places.get(connection.id);
     if (place === undefined) {
       if (connection.id === '') throw noId(connection.id);
+      if (nextSegment(connection) !== undefined) await this.#passOn(call, connection);
       return;
     }
     place.life.attempt?.cancel(new DOMException('the connection is closed', 'AbortError'));
     await this.#inTurn(place, call.signal, () => this.#end(place, call));
+  }
+
+  /** We may have been restarted: whoever is behind us may still know it. */
+  async #passOn(call: Call, connection: Connection): Promise<void> {
+    using state = new State();
+    await this.#chain.close({ ...call, state }, connection);
   }
 
   #place(id: string): Place {

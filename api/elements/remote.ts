@@ -52,7 +52,7 @@ export function remote(channels: Channels, tokens: Tokens): Step {
     },
 
     async close(call, connection) {
-      const url = call.state.get(channelKey)?.url ?? call.state.get(nextHop);
+      const url = call.state.get(nextHop) ?? call.state.get(channelKey)?.url;
       if (url === undefined) {
         call.log.info('next hop unknown: left to its timeout');
         return;
