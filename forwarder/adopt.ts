@@ -12,19 +12,24 @@ import type { ConnectionEvents } from '../api/elements/connection-events.js';
 import { clientMechanism } from '../api/elements/mechanism-translation.js';
 import { WireError } from '../api/errors/wire-error.js';
 import type { Logger } from '../api/log/log.js';
+import type { Facet } from './facets/facet.js';
 import { findNamed } from './links/session.js';
 import {
   clientSocket,
   endpointSocket,
-  type Indexes,
   type Side,
+  type Socket,
   type Wires,
+  wishOf,
 } from './mechanisms/kernel/index.js';
 import { openPlace, type Namespaces } from './namespaces/namespaces.js';
 import type { Records, WireRecord } from './records.js';
 
 /** Who is told of an adopted wire. */
 export interface AdoptOptions {
+  readonly forwarder: string;
+  /** As in the chain: what of a Connection became the wire. */
+  readonly facets: readonly Facet[];
   readonly records: Records;
   readonly namespaces: Namespaces;
   readonly wires: Wires;
@@ -53,27 +58,30 @@ export async function adopt(options: AdoptOptions): Promise<ReadonlySet<string>>
 
 async function adoptOne(record: WireRecord, options: AdoptOptions): Promise<void> {
   const { connection, mechanism } = record;
-  const [client, near] = await stands(record.wish.client, options.namespaces);
-  const [endpoint, far] = await stands(record.wish.endpoint, options.namespaces);
-  const wish = { ...record.wish, client, endpoint };
-  const indexes: Indexes = { near, far };
+  const { forwarder, facets, namespaces } = options;
+  const client = await found(record.client, namespaces);
+  const endpoint = await found(record.endpoint, namespaces);
+  const wish = wishOf(connection, { forwarder, facets, client, endpoint });
+  const indexes = { near: await standing(wish.client), far: await standing(wish.endpoint) };
   await options.wires.adopt({ wish, indexes });
   const state = options.begin.adopt(connection);
   if (mechanism !== undefined) state.set(clientMechanism, mechanism);
   state.set(clientSocket, client);
   state.set(endpointSocket, endpoint);
   options.events.update(connection);
-  options.records.save({ ...record, wish, indexes });
+  options.records.save({ ...record, client, endpoint, indexes });
 }
 
-/** The side where it is now, and its interface's index; NOT_FOUND where it is gone. */
-async function stands(side: Side, namespaces: Namespaces): Promise<readonly [Side, number]> {
-  const { id, path } = side.place;
-  const place = await namespaces.byId(id, 'record', path);
+/** The process it was found by may have ended, and the namespace live on. */
+async function found(socket: Socket, namespaces: Namespaces): Promise<Socket> {
+  const { id, path } = socket.place;
+  return { ...socket, place: await namespaces.byId(id, 'record', path) };
+}
+
+/** The index of the side's interface; NOT_FOUND where it is not there, or not ours. */
+async function standing({ place, name, wanted }: Side): Promise<number> {
   using netns = await openPlace(place);
-  const [link] = await findNamed(netns, [side.name]);
-  if (link?.alias !== side.wanted.alias) {
-    throw new WireError(status.NOT_FOUND, `record: ${side.name}: no such interface of ours`);
-  }
-  return [{ ...side, place }, link.index];
+  const [link] = await findNamed(netns, [name]);
+  if (link?.alias === wanted.alias) return link.index;
+  throw new WireError(status.NOT_FOUND, `record: ${name}: no such interface of ours`);
 }

@@ -20,7 +20,7 @@ import { cachedRegistries } from '../api/registry/cached.js';
 import { remoteRegistries } from '../api/registry/remote.js';
 import { Netns } from '../bpf/netns/netns.js';
 import { adopt } from './adopt.js';
-import { forwarderChain } from './chain.js';
+import { forwarderChain, kernelFacets } from './chain.js';
 import { Closer } from './closer.js';
 import type { Config } from './config.js';
 import { Reaper, Wires } from './mechanisms/kernel/index.js';
@@ -92,7 +92,8 @@ async function build(
   const chain = forwarderChain({ ...parts, begin: first });
   closer.chain = chain;
 
-  const adopted = await adopt({ records, namespaces, wires, begin: first, events, log });
+  const known = { forwarder: name, facets: kernelFacets, begin: first };
+  const adopted = await adopt({ ...known, records, namespaces, wires, events, log });
   const swept = await sweep({ forwarder: name, namespaces, wires, reaper, log });
   log.info({ adopted: adopted.size, swept }, 'looked at what was left');
   undo.push(closer.closeUnrefreshed(adopted, wires, config.NSM_MAX_TOKEN_LIFETIME));

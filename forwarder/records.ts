@@ -18,11 +18,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { Connection, Mechanism } from '../api/gen/connection.js';
 import type { Logger } from '../api/log/log.js';
-import type { Indexes } from './mechanisms/kernel/index.js';
-import type { Side, Wish } from './mechanisms/kernel/index.js';
+import type { Indexes, Socket } from './mechanisms/kernel/index.js';
 
 /** One wire as it was left. */
 export interface WireRecord {
@@ -30,40 +28,12 @@ export interface WireRecord {
   readonly connection: Connection;
   /** The one agreed with the endpoint. */
   readonly mechanism: Mechanism | undefined;
-  readonly wish: Wish;
+  readonly client: Socket;
+  readonly endpoint: Socket;
   readonly indexes: Indexes;
 }
 
 const version = 1;
-
-const sideShape = z.object({
-  place: z.object({
-    id: z.object({ dev: z.coerce.bigint(), ino: z.coerce.bigint() }),
-    path: z.string(),
-  }),
-  name: z.string(),
-  field: z.string(),
-  wanted: z.object({
-    name: z.string(),
-    mac: z.string(),
-    alias: z.string(),
-    mtu: z.number(),
-    addresses: z.array(z.string()),
-    routes: z.array(z.object({ to: z.string(), via: z.string().exactOptional() })),
-    neighbours: z.array(z.object({ ip: z.string(), mac: z.string(), permanent: z.boolean() })),
-    settings: z.record(z.string(), z.string()),
-  }),
-});
-
-const shape = z.object({
-  version: z.literal(version),
-  id: z.string(),
-  connection: z.base64(),
-  mechanism: z.base64(),
-  indexes: z.object({ near: z.number(), far: z.number() }),
-  client: sideShape,
-  endpoint: sideShape,
-});
 
 /** The records below one folder, which belongs to one forwarder. */
 export class Records {
@@ -78,15 +48,14 @@ export class Records {
 
   /** Remember a wire. */
   save(record: WireRecord): void {
-    const { connection, mechanism, wish, indexes } = record;
+    const { connection, mechanism, client, endpoint, indexes } = record;
     const text = JSON.stringify({
       version,
-      id: connection.id,
       connection: base64(Connection.encode(withoutTokens(connection)).finish()),
       mechanism: base64(Mechanism.encode(mechanism ?? Mechanism.create()).finish()),
       indexes,
-      client: plain(wish.client),
-      endpoint: plain(wish.endpoint),
+      client: plain(client),
+      endpoint: plain(endpoint),
     });
     const digest = createHash('sha256').update(text).digest('base64');
     if (this.#written.get(connection.id) === digest) return;
@@ -123,18 +92,44 @@ export class Records {
 }
 
 function parse(text: string): WireRecord {
-  const { id, connection, mechanism, indexes, client, endpoint } = shape.parse(JSON.parse(text));
+  const all = object(JSON.parse(text));
+  if (all['version'] !== version) throw new TypeError(`version: want ${String(version)}`);
+  const indexes = object(all['indexes']);
+  const mechanism = bytes(all, 'mechanism');
   return {
-    connection: Connection.decode(Buffer.from(connection, 'base64')),
-    mechanism: mechanism === '' ? undefined : Mechanism.decode(Buffer.from(mechanism, 'base64')),
-    indexes,
-    wish: { id, client, endpoint },
+    connection: Connection.decode(bytes(all, 'connection')),
+    mechanism: mechanism.length === 0 ? undefined : Mechanism.decode(mechanism),
+    indexes: { near: Number(indexes['near']), far: Number(indexes['far']) },
+    client: socket(all['client']),
+    endpoint: socket(all['endpoint']),
   };
 }
 
-function plain({ place, ...side }: Side): object {
+function plain({ place, name, field }: Socket): object {
   const { dev, ino } = place.id;
-  return { ...side, place: { path: place.path, id: { dev: String(dev), ino: String(ino) } } };
+  return { name, field, path: place.path, dev: String(dev), ino: String(ino) };
+}
+
+function socket(value: unknown): Socket {
+  const all = object(value);
+  const id = { dev: BigInt(string(all, 'dev')), ino: BigInt(string(all, 'ino')) };
+  const place = { id, path: string(all, 'path') };
+  return { place, name: string(all, 'name'), field: string(all, 'field') };
+}
+
+function object(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  throw new TypeError('want an object');
+}
+
+function string(all: Readonly<Record<string, unknown>>, key: string): string {
+  const value = all[key];
+  if (typeof value === 'string') return value;
+  throw new TypeError(`${key}: want a text`);
+}
+
+function bytes(all: Readonly<Record<string, unknown>>, key: string): Buffer {
+  return Buffer.from(string(all, key), 'base64');
 }
 
 /** A copy without what proves something, or changes with each refresh. */

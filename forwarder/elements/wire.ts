@@ -58,7 +58,7 @@ export function wire(
       });
       if (indexes) {
         const mechanism = call.state.get(clientMechanism);
-        records.save({ connection: answer, mechanism, wish, indexes });
+        records.save({ connection: answer, mechanism, client, endpoint, indexes });
       }
       rollback.commit();
       return answer;

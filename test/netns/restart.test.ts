@@ -7,6 +7,7 @@ import { begin } from '../../api/elements/begin.js';
 import { Connection } from '../../api/gen/connection.js';
 import { silentLogger } from '../../api/log/log.js';
 import { adopt } from '../../forwarder/adopt.js';
+import { kernelFacets } from '../../forwarder/chain.js';
 import type { Wish } from '../../forwarder/mechanisms/kernel/index.js';
 import { Records } from '../../forwarder/records.js';
 import { sweep } from '../../forwarder/sweep.js';
@@ -14,12 +15,14 @@ import { sandbox, type Sandbox } from './sandbox.js';
 import { wiring, wishFor, type Wiring } from './wiring.js';
 
 const log = silentLogger();
+const known = { forwarder: 'test', facets: kernelFacets, log };
 
 /** A life of a forwarder: makes and records. */
 async function make(bench: Wiring, records: Records, wish: Wish): Promise<void> {
   const { indexes } = await bench.wires.realise(wish);
   const connection = Connection.fromPartial({ id: wish.id });
-  if (indexes) records.save({ connection, mechanism: undefined, wish, indexes });
+  const { client, endpoint } = wish;
+  if (indexes) records.save({ connection, mechanism: undefined, client, endpoint, indexes });
 }
 
 async function peopled(t: Test): Promise<[Sandbox, Sandbox]> {
@@ -44,7 +47,7 @@ t.test('what stands is adopted: refreshed with its index, closed, sweep spares i
   const records = new Records(folder);
   const events = new ConnectionEvents();
   const { wires, namespaces, reaper } = second;
-  const adopted = await adopt({ records, namespaces, wires, begin: begin(), events, log });
+  const adopted = await adopt({ ...known, begin: begin(), records, namespaces, wires, events });
   t.same([...adopted], ['wire-1']);
   t.equal(events.get('wire-1')?.id, 'wire-1');
   t.equal(second.deaths.size, 2, 'its namespaces are watched');
@@ -73,7 +76,7 @@ t.test('a record without its wire is dropped', async (t) => {
   const second = await wiring(t);
   const { wires, namespaces } = second;
   const events = new ConnectionEvents();
-  const adopted = await adopt({ records, namespaces, wires, begin: begin(), events, log });
+  const adopted = await adopt({ ...known, begin: begin(), records, namespaces, wires, events });
   t.same([...adopted], []);
   t.same(readdirSync(folder), []);
   t.equal(wires.size, 0);
