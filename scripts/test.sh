@@ -51,7 +51,8 @@ types() {
 	fi
 }
 
-unit() { tests unit --jobs=2; }
+# A busy machine may take its time; a test that hangs is ended all the same.
+unit() { tests unit --jobs=2 --timeout=120; }
 
 # Tests that touch the kernel run one after the other and must leave nothing.
 in_kernel() { # NAME
