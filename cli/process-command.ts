@@ -5,6 +5,7 @@
  * with the usage on stderr.
  */
 import { Command } from 'commander';
+import { pendingTimers } from '../api/chain/clock.js';
 import type { common } from '../api/env/common.js';
 import { ConfigError } from '../api/env/config-error.js';
 import { readEnvironment } from '../api/env/read-environment.js';
@@ -59,7 +60,7 @@ async function run<T extends Table & Named>(about: Process<T>): Promise<number> 
   const { NSM_NAME: name, NSM_LOG_LEVEL: level } = config as Values<typeof common> & {
     readonly NSM_NAME: string;
   };
-  const log = processLogger(name, level);
+  const log = processLogger(name, level, () => ({ timers: pendingTimers() }));
   for (const warning of warnings) log.warn(warning);
   return live({
     name: about.name === name ? name : `${about.name} ${name}`,

@@ -18,14 +18,29 @@ export interface Clock {
 /** setTimeout fires at once above this. */
 const longest = 2 ** 31 - 1;
 
+const pending = new Set<NodeJS.Timeout>();
+
+/** How many timers of {@link systemClock} have neither fired nor been cancelled. */
+export function pendingTimers(): number {
+  return pending.size;
+}
+
 /** The machine's own clock. Its timers do not keep a process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, act) {
-    const timeout = setTimeout(act, Math.min(Math.max(delayMs, 0), longest));
+    const timeout = setTimeout(
+      () => {
+        pending.delete(timeout);
+        act();
+      },
+      Math.min(Math.max(delayMs, 0), longest),
+    );
     timeout.unref();
+    pending.add(timeout);
     const cancel = (): void => {
       clearTimeout(timeout);
+      pending.delete(timeout);
     };
     return { cancel, [Symbol.dispose]: cancel };
   },

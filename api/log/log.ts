@@ -17,8 +17,11 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as
 /** One of {@link logLevels}. */
 export type LogLevel = (typeof logLevels)[number];
 
-/** A logger for one process; SIGUSR1 raises it to trace and SIGUSR2 brings `level` back, as NSM's commands do. */
-export function processLogger(name: string, level: LogLevel): Logger {
+/**
+ * A logger for one process; SIGUSR1 raises it to trace and SIGUSR2 brings `level` back, as NSM's
+ * commands do. At SIGUSR1 it also logs the process's `vitals`.
+ */
+export function processLogger(name: string, level: LogLevel, vitals = (): object => ({})): Logger {
   const log = pino(
     {
       name,
@@ -32,6 +35,7 @@ export function processLogger(name: string, level: LogLevel): Logger {
   );
   process.on('SIGUSR1', () => {
     log.level = 'trace';
+    log.info(vitals(), 'vitals');
   });
   process.on('SIGUSR2', () => {
     log.level = level;

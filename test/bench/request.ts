@@ -4,6 +4,8 @@
  * hops that does the same netlink work and nothing else, A B A B in one run.
  */
 import { readdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pod } from '../../lab/roles.js';
 import type { Player } from '../../lab/world.js';
 import { descriptors, residentKib } from '../stage/processes.js';
 import { Stage } from '../stage/stage.js';
@@ -95,7 +97,8 @@ async function traffic(report: Report, stage: Stage, ours: Side): Promise<void> 
   const wire = await ask(ours, 'traffic');
   const [address = ''] = wire.context?.ipContext?.dstIpAddrs[0]?.split('/') ?? [];
   const far = stage.world.player(wire.networkServiceEndpointName);
-  const veth = await bareVeth(stage);
+  const [, mtu = ''] = /mtu (\d+)/.exec(await ours.pod.run('ip', 'link', 'show', 'wtraffic')) ?? [];
+  const veth = await bareVeth(stage, mtu);
   const rates: number[][] = [[], []];
   const trips: number[][] = [[], []];
   for (let run = 0; run < pairs; run++) {
@@ -119,19 +122,16 @@ interface Veth {
 }
 
 /** A veth pair between two pods, by iproute2, with the same MTU. */
-async function bareVeth(stage: Stage): Promise<Veth> {
-  const { pod } = await import('../../lab/roles.js');
+async function bareVeth(stage: Stage, mtu: string): Promise<Veth> {
   const [near, far] = [await pod(stage.world, 'near'), await pod(stage.world, 'far')];
   const peer = ['peer', 'name', 'b', 'netns', String(far.pid)];
   await near.run('ip', 'link', 'add', 'a', 'type', 'veth', ...peer);
-  const mtu = await stage.pod.run('cat', '/sys/class/net/lo/mtu').catch(() => '');
-  void mtu;
   for (const [player, name, address] of [
     [near, 'a', '192.0.2.1/24'],
     [far, 'b', '192.0.2.2/24'],
   ] as const) {
     await player.run('ip', 'address', 'add', address, 'dev', name);
-    await player.run('ip', 'link', 'set', name, 'up');
+    await player.run('ip', 'link', 'set', name, 'mtu', mtu, 'up');
   }
   return { near, far, address: '192.0.2.2' };
 }
@@ -143,7 +143,9 @@ async function inventory(stage: Stage): Promise<Inventory> {
   const { world } = stage;
   const found = new Map<string, number>();
   for (const name of ['manager', 'forwarder', 'hello-1']) {
-    found.set(`descriptors of ${name}`, await descriptors(world.player(name).pid));
+    const player = world.player(name);
+    found.set(`descriptors of ${name}`, await descriptors(player.pid));
+    found.set(`timers of ${name}`, await timers(player));
   }
   for (const name of ['pod', 'hello-1']) {
     const lines = async (...args: string[]): Promise<number> =>
@@ -155,6 +157,23 @@ async function inventory(stage: Stage): Promise<Inventory> {
   return found;
 }
 
+/** A process tells at SIGUSR1; SIGUSR2 makes it quiet again. */
+async function timers({ pid, log }: Player): Promise<number> {
+  const told = (): string[] =>
+    log()
+      .split('\n')
+      .filter((line) => line.includes('"vitals"'));
+  const before = told().length;
+  process.kill(pid, 'SIGUSR1');
+  const since = Date.now();
+  while (told().length === before) {
+    if (Date.now() - since > 5_000) throw new Error(`process ${String(pid)} tells no vitals`);
+    await sleep(20);
+  }
+  process.kill(pid, 'SIGUSR2');
+  return (JSON.parse(told().at(-1) ?? '{}') as { timers: number }).timers;
+}
+
 /** All closed: the counts are as before, or the difference is told. */
 async function leftovers(report: Report, stage: Stage, before: Inventory): Promise<void> {
   const after = await inventory(stage);
@@ -163,5 +182,9 @@ async function leftovers(report: Report, stage: Stage, before: Inventory): Promi
     report.note(`left over: ${what}: ${String(count)}, before ${String(before.get(what))}`);
   }
   const left = grown.reduce((sum, [what, count]) => sum + count - (before.get(what) ?? 0), 0);
-  report.add({ figure: 'left_over', unit: 'interfaces, routes, descriptors', ours: [left] });
+  report.add({
+    figure: 'left_over',
+    unit: 'interfaces, routes, descriptors, timers',
+    ours: [left],
+  });
 }
