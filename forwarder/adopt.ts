@@ -42,7 +42,7 @@ export interface AdoptOptions {
 export async function adopt(options: AdoptOptions): Promise<ReadonlySet<string>> {
   const { records, log } = options;
   const adopted = new Set<string>();
-  for (const record of records.load(log)) {
+  for (const record of records.load()) {
     const { id } = record.connection;
     try {
       await adoptOne(record, options);

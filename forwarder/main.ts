@@ -75,7 +75,10 @@ async function build(
   const reaper = new Reaper(log);
   const wires = new Wires({ log, deaths, reaper });
   const namespaces = new Namespaces();
-  const records = new Records(stateFolder(config));
+  const records = new Records(stateFolder(config), log);
+  undo.push(() => {
+    records[Symbol.dispose]();
+  });
   const peers = channels({ dialTimeoutMs: config.NSM_DIAL_TIMEOUT, insecure, log, clock });
   undo.push(() => {
     peers[Symbol.dispose]();

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Connection, Mechanism } from '../api/gen/connection.js';
 import { silentLogger } from '../api/log/log.js';
 import { Records, type WireRecord } from './records.js';
 
+const log = silentLogger();
 const expires = { seconds: 1n, nanos: 0 };
 
 function record(id: string, token = 'secret', metrics = {}): WireRecord {
@@ -28,13 +29,15 @@ function record(id: string, token = 'secret', metrics = {}): WireRecord {
 t.test('what is saved comes back, without tokens', async (t) => {
   const folder = join(t.testdir({}), 'new');
   const saved = record('../../etc/odd id');
-  new Records(folder).save(saved);
-  const [file = ''] = readdirSync(folder);
-  t.equal(statSync(join(folder, file)).mode & 0o777, 0o600);
+  using records = new Records(folder, log);
+  records.save(saved);
+  const file = join(folder, 'wires');
+  t.equal(statSync(file).mode & 0o777, 0o600);
   t.equal(statSync(folder).mode & 0o777, 0o700);
-  t.notMatch(readFileSync(join(folder, file), 'latin1'), /secret|c2VjcmV0/);
+  t.notMatch(readFileSync(file, 'latin1'), /secret|c2VjcmV0/);
 
-  const [loaded] = new Records(folder).load(silentLogger());
+  using again = new Records(folder, log);
+  const [loaded] = again.load();
   t.same(loaded?.client, saved.client);
   t.same(loaded?.endpoint, saved.endpoint);
   t.same(loaded?.indexes, saved.indexes);
@@ -45,30 +48,50 @@ t.test('what is saved comes back, without tokens', async (t) => {
 
 t.test('a refresh writes nothing, a change does', async (t) => {
   const folder = t.testdir({});
-  const records = new Records(folder);
+  const size = (): number => statSync(join(folder, 'wires')).size;
+  using records = new Records(folder, log);
   records.save(record('1'));
-  const [file = ''] = readdirSync(folder);
-  const inode = (): number => statSync(join(folder, file)).ino;
-  const before = inode();
+  const before = size();
   records.save(record('1', 'another token', { request_ms: '3' }));
-  t.equal(inode(), before);
-  records.save({ ...record('1'), indexes: { near: 7, far: 8 } });
-  t.not(inode(), before);
+  t.equal(size(), before);
+  const moved = { ...record('1'), indexes: { near: 7, far: 8 } };
+  records.save(moved);
+  t.ok(size() > before);
+  using again = new Records(folder, log);
+  t.match(again.load(), [{ indexes: { near: 7, far: 8 } }]);
+  const renewed = size();
+  again.save(moved);
+  t.equal(size(), renewed, 'what was loaded is known');
 });
 
-t.test('removed is gone; what cannot be read is told, removed and no obstacle', async (t) => {
+t.test('removed is gone; what cannot be read is passed over', async (t) => {
   const folder = t.testdir({});
-  const records = new Records(folder);
-  records.save(record('1'));
-  records.save(record('2'));
+  using records = new Records(folder, log);
+  for (const id of ['1', '2', '3']) records.save(record(id));
   records.remove('1');
   records.remove('1');
-  writeFileSync(join(folder, 'half.json'), '{"version":1,"id":');
-  writeFileSync(join(folder, 'old.json'), '{"version":0}');
-  writeFileSync(join(folder, 'x.json.new'), 'left by a crash');
+  records.remove('never there');
+  for (const line of ['{"version":0}', 'null', '', '{"version":1,"connection":"']) {
+    appendFileSync(join(folder, 'wires'), `${line}\n`);
+  }
+  using again = new Records(folder, log);
   t.same(
-    records.load(silentLogger()).map(({ connection }) => connection.id),
-    ['2'],
+    again.load().map(({ connection }) => connection.id),
+    ['2', '3'],
   );
-  t.equal(readdirSync(folder).length, 1);
+  t.equal(readFileSync(join(folder, 'wires'), 'utf8').split('\n').length, 3, 'and written anew');
+});
+
+t.test('the file does not grow for ever', async (t) => {
+  const folder = t.testdir({});
+  using records = new Records(folder, log);
+  records.save(record('stays'));
+  for (let n = 0; n < 2_000; n++) {
+    records.save(record('comes and goes'));
+    records.remove('comes and goes');
+  }
+  const lines = readFileSync(join(folder, 'wires'), 'utf8').split('\n').length;
+  t.ok(lines < 1_100, `${String(lines)} lines`);
+  using again = new Records(folder, log);
+  t.match(again.load(), [{ connection: { id: 'stays' } }]);
 });

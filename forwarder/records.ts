@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What is remembered of each wire, in a small file of its own, so that a
- * forwarder that was killed knows its wires again. No tokens are kept.
+ * What is remembered of each wire, so that a forwarder that was killed knows
+ * its wires again. No tokens are kept.
  *
- * A file is replaced at once or not at all (rename), and written only where it
- * would differ: a refresh writes nothing. Synchronous: the folder is on a
- * tmpfs, and the way through the thread pool costs more than the write.
+ * One file, of which each line says what became of one connection; the last
+ * line counts. A line is added by one write, so a killed process leaves it whole
+ * or not at all, and only where it would say something new: a refresh writes
+ * nothing. The file is written anew (rename) at the start and when most of
+ * it is past. Synchronous: one write costs less than the way through the pool.
  */
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  closeSync,
+  existsSync,
   mkdirSync,
-  readdirSync,
+  openSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { Connection, Mechanism } from '../api/gen/connection.js';
@@ -35,60 +39,106 @@ export interface WireRecord {
 
 const version = 1;
 
-/** The records below one folder, which belongs to one forwarder. */
-export class Records {
-  readonly #folder: string;
-  readonly #written = new Map<string, string>();
+/** How many lines may be past before the file is written anew. */
+const mostPast = 1_000;
 
-  constructor(folder: string) {
-    this.#folder = folder;
+/** The records in one folder, which belongs to one forwarder. Dispose it to close the file. */
+export class Records implements Disposable {
+  readonly #path: string;
+  readonly #log: Logger;
+  /** A digest of each one's line: the line itself may be read again. */
+  readonly #digests = new Map<string, string>();
+  #file: number;
+  #past = 0;
+
+  constructor(folder: string, log: Logger) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
+    this.#log = log;
+    this.#path = join(folder, 'wires');
+    this.#file = this.#open();
   }
 
   /** Remember a wire. */
   save(record: WireRecord): void {
-    const { connection, mechanism, client, endpoint, indexes } = record;
-    const text = JSON.stringify({
-      version,
-      connection: base64(Connection.encode(withoutTokens(connection)).finish()),
-      mechanism: base64(Mechanism.encode(mechanism ?? Mechanism.create()).finish()),
-      indexes,
-      client: plain(client),
-      endpoint: plain(endpoint),
-    });
-    const digest = createHash('sha256').update(text).digest('base64');
-    if (this.#written.get(connection.id) === digest) return;
-    const file = this.#file(connection.id);
-    writeFileSync(`${file}.new`, text, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
-    this.#written.set(connection.id, digest);
+    const { id } = record.connection;
+    const line = lineOf(record);
+    const digest = createHash('sha256').update(line).digest('base64');
+    const before = this.#digests.get(id);
+    if (before === digest) return;
+    this.#add(line, before === undefined ? 0 : 1);
+    this.#digests.set(id, digest);
   }
 
   /** Forget a wire; twice does nothing. */
   remove(id: string): void {
-    rmSync(this.#file(id), { force: true });
-    this.#written.delete(id);
+    if (!this.#digests.delete(id)) return;
+    this.#add(`${JSON.stringify({ version, gone: id })}\n`, 2);
   }
 
-  /** All that is remembered; a file that cannot be understood is told and removed. */
-  load(log: Logger): readonly WireRecord[] {
-    return readdirSync(this.#folder).flatMap((name) => {
-      const file = join(this.#folder, name);
+  /** All that is remembered; a line that cannot be understood is told and forgotten. */
+  load(): readonly WireRecord[] {
+    const lines = this.#lines();
+    this.#digests.clear();
+    for (const [id, line] of lines) {
+      this.#digests.set(id, createHash('sha256').update(line).digest('base64'));
+    }
+    this.#renew(lines);
+    return [...lines.values()].map(parse);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file >= 0) closeSync(this.#file);
+    this.#file = -1;
+  }
+
+  #add(line: string, past: number): void {
+    writeSync(this.#file, line);
+    this.#past += past;
+    if (this.#past > mostPast && this.#past > this.#digests.size) this.#renew(this.#lines());
+  }
+
+  /** The last line of each that is not gone. */
+  #lines(): Map<string, string> {
+    const lines = new Map<string, string>();
+    const text = existsSync(this.#path) ? readFileSync(this.#path, 'utf8') : '';
+    for (const line of text.split('\n')) {
+      if (line === '') continue;
       try {
-        if (name.endsWith('.json')) return [parse(readFileSync(file, 'utf8'))];
+        const gone = object(JSON.parse(line))['gone'];
+        if (typeof gone === 'string') lines.delete(gone);
+        else lines.set(parse(line).connection.id, `${line}\n`);
       } catch (reason) {
-        log.warn({ file, err: reason }, 'record of a wire cannot be read');
+        this.#log.warn({ file: this.#path, err: reason }, 'record of a wire cannot be read');
       }
-      rmSync(file, { force: true, recursive: true });
-      return [];
-    });
+    }
+    return lines;
   }
 
-  #file(id: string): string {
-    // An id may be any text.
-    return join(this.#folder, `${createHash('sha256').update(id).digest('hex').slice(0, 32)}.json`);
+  #renew(lines: ReadonlyMap<string, string>): void {
+    const next = `${this.#path}.new`;
+    writeFileSync(next, [...lines.values()].join(''), { mode: 0o600 });
+    renameSync(next, this.#path);
+    closeSync(this.#file);
+    this.#file = this.#open();
+    this.#past = 0;
   }
+
+  #open(): number {
+    return openSync(this.#path, 'a', 0o600);
+  }
+}
+
+function lineOf({ connection, mechanism, client, endpoint, indexes }: WireRecord): string {
+  const line = {
+    version,
+    connection: base64(Connection.encode(withoutTokens(connection)).finish()),
+    mechanism: base64(Mechanism.encode(mechanism ?? Mechanism.create()).finish()),
+    indexes,
+    client: plain(client),
+    endpoint: plain(endpoint),
+  };
+  return `${JSON.stringify(line)}\n`;
 }
 
 function parse(text: string): WireRecord {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A forwarder that was killed knows its wires again, and removes what it does not know. */
-import { readdirSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { ConnectionEvents } from '../../api/elements/connection-events.js';
 import { begin } from '../../api/elements/begin.js';
@@ -40,11 +39,11 @@ t.test('what stands is adopted: refreshed with its index, closed, sweep spares i
   const folder = t.testdir({});
   const [client, endpoint] = await peopled(t);
   const first = await wiring(t);
-  await make(first, new Records(folder), await wishFor(first, client, endpoint));
+  await make(first, new Records(folder, log), await wishFor(first, client, endpoint));
   const index = await indexOf(client, 'nsm-1');
 
   const second = await wiring(t);
-  const records = new Records(folder);
+  const records = new Records(folder, log);
   const events = new ConnectionEvents();
   const { wires, namespaces, reaper } = second;
   const adopted = await adopt({ ...known, begin: begin(), records, namespaces, wires, events });
@@ -63,7 +62,7 @@ t.test('a record without its wire is dropped', async (t) => {
   const [client, endpoint] = await peopled(t);
   const other = await sandbox(t);
   const first = await wiring(t);
-  const records = new Records(folder);
+  const records = new Records(folder, log);
   const wish = (id: string, to: Sandbox) =>
     wishFor(first, client, to, { id, name: id, endpointName: id });
   await make(first, records, await wish('link-gone', endpoint));
@@ -78,7 +77,7 @@ t.test('a record without its wire is dropped', async (t) => {
   const events = new ConnectionEvents();
   const adopted = await adopt({ ...known, begin: begin(), records, namespaces, wires, events });
   t.same([...adopted], []);
-  t.same(readdirSync(folder), []);
+  t.same(new Records(folder, log).load(), []);
   t.equal(wires.size, 0);
 });
 

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { macOf } from '../../forwarder/mechanisms/kernel/side.js';
+import { macsOf } from '../../forwarder/mechanisms/kernel/side.js';
 import { sandbox, type Sandbox, type Shown } from './sandbox.js';
 import { wiring, wishFor, type Said, type Wiring } from './wiring.js';
 
@@ -36,8 +36,8 @@ t.test('a wire: two ends, up, addressed, routed, known to each other', async (t)
 
   const near = await link(client, 'nsm-1');
   const far = await link(endpoint, 'nse-1');
-  t.match(near, { mtu: 1450, operstate: 'UP', address: macOf('wire-1', 'client') });
-  t.match(far, { mtu: 1450, operstate: 'UP', address: macOf('wire-1', 'endpoint') });
+  t.match(near, { mtu: 1450, operstate: 'UP', address: macsOf('wire-1').client });
+  t.match(far, { mtu: 1450, operstate: 'UP', address: macsOf('wire-1').endpoint });
   t.match(near, { ifalias: 'wanwire:test:wire-1' });
   t.match(far, { ifalias: 'wanwire:test:wire-1' });
   t.same(addresses(near), ['192.0.2.1/32', '2001:db8::1/128']);
@@ -51,7 +51,7 @@ t.test('a wire: two ends, up, addressed, routed, known to each other', async (t)
   t.same(await routes(client, '-4'), ['192.0.2.2 - nsm-1', '198.51.100.0/24 192.0.2.2 nsm-1']);
   t.same((await routes(client, '-6')).sort(), ['2001:db8::2 - nsm-1', 'default 2001:db8::2 nsm-1']);
   t.same(await routes(endpoint, '-4'), ['192.0.2.1 - nse-1']);
-  const permanent = { lladdr: macOf('wire-1', 'endpoint'), state: ['PERMANENT'], dev: 'nsm-1' };
+  const permanent = { lladdr: macsOf('wire-1').endpoint, state: ['PERMANENT'], dev: 'nsm-1' };
   const neighbours = await client.ip('neighbour', 'show', 'nud', 'permanent');
   t.match(
     neighbours.sort((a, b) => String(a.dst).localeCompare(String(b.dst))),

@@ -33,7 +33,7 @@ struct job {
 	uint64_t dev, ino;
 	int32_t buffer;
 	uint8_t *in, *out;
-	size_t in_len, out_len, out_max;
+	size_t in_len, out_len;
 };
 
 static inline bool failed(struct job *job, const char *call, int err)

@@ -9,44 +9,46 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #define CHUNK 65536 /* a part of a dump is 32 KiB at most */
 
-static bool room(struct job *job)
+/* Many transactions may wait for JS at once: no more than was answered is kept. */
+static bool keep(struct job *job, const uint8_t *bytes, size_t length)
 {
-	size_t max = job->out_max * 2 + CHUNK;
-	uint8_t *out;
+	uint8_t *out = realloc(job->out, job->out_len + NLMSG_ALIGN(length));
 
-	if (job->out_max - job->out_len >= CHUNK)
-		return true;
-	out = realloc(job->out, max);
 	if (!out)
 		return failed(job, "realloc", ENOMEM);
+	memcpy(out + job->out_len, bytes, length);
+	memset(out + job->out_len + length, 0, NLMSG_ALIGN(length) - length);
 	job->out = out;
-	job->out_max = max;
+	job->out_len += NLMSG_ALIGN(length);
 	return true;
 }
 
 /* Collect until the message numbered last is acknowledged, or its dump is done; what it got. */
 static int answers(struct job *job, uint32_t last)
 {
+	_Alignas(struct nlmsghdr) uint8_t part[CHUNK];
 	struct nlmsghdr *msg;
 	bool done = false;
 	int refused = 0;
 	ssize_t n;
 	int rest;
 
-	while (!done && room(job)) {
-		n = recv(job->netns->sock, job->out + job->out_len, CHUNK,
-			 MSG_DONTWAIT | MSG_TRUNC);
+	while (!done) {
+		n = recv(job->netns->sock, part, sizeof(part), MSG_DONTWAIT | MSG_TRUNC);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 || n > CHUNK) {
 			failed(job, "recv", n < 0 ? errno : EMSGSIZE);
 			break;
 		}
-		msg = (struct nlmsghdr *)(job->out + job->out_len);
+		if (!keep(job, part, n))
+			break;
+		msg = (struct nlmsghdr *)part;
 		for (rest = n; NLMSG_OK(msg, rest); msg = NLMSG_NEXT(msg, rest)) {
 			if (msg->nlmsg_seq != last)
 				continue;
@@ -54,7 +56,6 @@ static int answers(struct job *job, uint32_t last)
 				refused = ((struct nlmsgerr *)NLMSG_DATA(msg))->error;
 			done |= msg->nlmsg_type == NLMSG_ERROR || msg->nlmsg_type == NLMSG_DONE;
 		}
-		job->out_len += NLMSG_ALIGN(n);
 	}
 	return refused;
 }

@@ -35,11 +35,15 @@ export interface Wish {
   readonly endpoint: Side;
 }
 
-/** The MAC of one end: always the same for a connection, locally administered. */
-export function macOf(id: string, side: SideName): string {
-  const bytes = createHash('sha256').update(`${side}:${id}`).digest().subarray(0, 6);
+/** The MACs of both ends: always the same for a connection, locally administered. */
+export function macsOf(id: string): Readonly<Record<SideName, string>> {
+  const bytes = createHash('sha256').update(id).digest();
+  return { client: macText(bytes.subarray(0, 6)), endpoint: macText(bytes.subarray(6, 12)) };
+}
+
+function macText(bytes: Buffer): string {
   bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+  return bytes.toString('hex').replaceAll(/(..)(?!$)/g, '$1:');
 }
 
 /** What an interface of this forwarder is told by. */

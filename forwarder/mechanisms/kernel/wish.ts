@@ -2,7 +2,7 @@
 /** The wished-for wire of an answered Connection. Pure; held by `wish.test.ts`. */
 import type { Connection } from '../../../api/gen/connection.js';
 import { sum, viewOf, type Facet } from '../../facets/facet.js';
-import { aliasOf, macOf, type Side, type SideName, type Socket, type Wish } from './side.js';
+import { aliasOf, macsOf, type Side, type SideName, type Socket, type Wish } from './side.js';
 
 /** The two places, and what is to be there. */
 export interface WishOptions {
@@ -15,13 +15,13 @@ export interface WishOptions {
 /** The sum of all facets on both sides; INVALID_ARGUMENT where the Connection says what cannot be. */
 export function wishOf(connection: Connection, options: WishOptions): Wish {
   const { id } = connection;
+  const macs = macsOf(id);
+  const alias = aliasOf(options.forwarder, id);
   const side = (name: SideName, opposite: SideName): Side => {
-    const macs = { ownMac: macOf(id, name), oppositeMac: macOf(id, opposite) };
-    const view = viewOf(connection, name, macs);
+    const view = viewOf(connection, name, { ownMac: macs[name], oppositeMac: macs[opposite] });
     const parts = sum(options.facets.map((facet) => facet(view)));
     const socket = options[name];
-    const alias = aliasOf(options.forwarder, id);
-    return { ...socket, wanted: { name: socket.name, mac: macOf(id, name), alias, ...parts } };
+    return { ...socket, wanted: { name: socket.name, mac: macs[name], alias, ...parts } };
   };
   return { id, client: side('client', 'endpoint'), endpoint: side('endpoint', 'client') };
 }
