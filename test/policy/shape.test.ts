@@ -4,7 +4,9 @@ import { basename } from 'node:path';
 import t from 'tap';
 import { exportsOf, files, isTest, sources, textOf } from './sources.js';
 
-const code = files.filter((path) => /\.(ts|js|c|h|sh)$/.test(path) && !path.startsWith('api/gen/'));
+const code = files.filter(
+  (path) => /\.([cm]?[jt]s|c|h|sh)$/.test(path) && !path.startsWith('api/gen/'),
+);
 const product = sources.filter((path) => !isTest(path));
 
 /** The files that break a rule; none is right. */
@@ -70,7 +72,7 @@ refuse(
 
 refuse(
   code.filter(
-    (path) => /\.[tj]s$/.test(path) && !/^[a-z0-9]+([-.][a-z0-9]+)*$/.test(basename(path)),
+    (path) => /\.[cm]?[tj]s$/.test(path) && !/^[a-z0-9]+([-.][a-z0-9]+)*$/.test(basename(path)),
   ),
   'file names are kebab-case: one way to write a name',
 );
