@@ -3,7 +3,6 @@
  * What a Request costs: our processes against a bare grpc-js chain of as many
  * hops that does the same netlink work and nothing else, A B A B in one run.
  */
-import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pod } from '../../lab/roles.js';
 import type { Player } from '../../lab/world.js';
@@ -153,7 +152,6 @@ async function inventory(stage: Stage): Promise<Inventory> {
     found.set(`interfaces of ${name}`, await lines('-br', 'link'));
     found.set(`routes of ${name}`, (await lines('route')) + (await lines('-6', 'route')));
   }
-  found.set('records', (await readdir(world.path('forwarder'))).length);
   return found;
 }
 

@@ -5,7 +5,7 @@
  * as a message is one), one to three fields are changed, and the tree is written again. Most results still
  * decode, which is the point: they reach the chain, not only the decoder.
  */
-import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
+import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 /** One field: a number, a nested message, or bytes. */
 type Value = bigint | Field[] | Uint8Array;
@@ -133,8 +133,9 @@ function read(message: Uint8Array, depth: number): Field[] | undefined {
     const reader = new BinaryReader(message);
     while (reader.pos < reader.len) {
       const [number, wireType] = reader.tag();
-      if (wireType === 0) tree.push({ number, value: BigInt.asUintN(64, BigInt(reader.uint64())) });
-      else if (wireType === 2) {
+      if (wireType === WireType.Varint)
+        tree.push({ number, value: BigInt.asUintN(64, BigInt(reader.uint64())) });
+      else if (wireType === WireType.LengthDelimited) {
         const value = Uint8Array.from(reader.bytes());
         const text = value.length === 0 || value.every((byte) => byte >= 32 && byte < 127);
         tree.push({ number, value: (text ? undefined : read(value, depth + 1)) ?? value });
@@ -149,8 +150,11 @@ function read(message: Uint8Array, depth: number): Field[] | undefined {
 function write(tree: readonly Field[]): Uint8Array {
   const writer = new BinaryWriter();
   for (const { number, value } of tree) {
-    if (typeof value === 'bigint') writer.tag(number, 0).uint64(value);
-    else writer.tag(number, 2).bytes(value instanceof Uint8Array ? value : write(value));
+    if (typeof value === 'bigint') writer.tag(number, WireType.Varint).uint64(value);
+    else
+      writer
+        .tag(number, WireType.LengthDelimited)
+        .bytes(value instanceof Uint8Array ? value : write(value));
   }
   return writer.finish();
 }

@@ -158,7 +158,7 @@ async function outcome(channel: Channel, call: Recorded, bytes: Uint8Array): Pro
   } catch (reason) {
     if (call.stream && options.signal.aborted) return 'quiet';
     return reason instanceof WireError
-      ? `${String(status[reason.code])} ${reason.message}`
+      ? `${status[reason.code]} ${reason.message}`
       : String(reason);
   }
 }

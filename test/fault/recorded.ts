@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Valid calls to every RPC of a process, as bytes, for the mutation test to start from. */
-import {
-  Connection,
-  MonitorConnectionService,
-  MonitorScopeSelector,
-} from '../../api/gen/connection.js';
+import type { Connection } from '../../api/gen/connection.js';
+import { MonitorConnectionService, MonitorScopeSelector } from '../../api/gen/connection.js';
 import { NetworkServiceRequest, NetworkServiceService } from '../../api/gen/networkservice.js';
 import {
   NetworkService,
