@@ -123,11 +123,11 @@ interface Veth {
 /** A veth pair between two pods, by iproute2, with the same MTU. */
 async function bareVeth(stage: Stage, mtu: string): Promise<Veth> {
   const [near, far] = [await pod(stage.world, 'near'), await pod(stage.world, 'far')];
-  const peer = ['peer', 'name', 'b', 'netns', String(far.pid)];
-  await near.run('ip', 'link', 'add', 'a', 'type', 'veth', ...peer);
+  const peer = ['peer', 'name', 'far0', 'netns', String(far.pid)];
+  await near.run('ip', 'link', 'add', 'near0', 'type', 'veth', ...peer);
   for (const [player, name, address] of [
-    [near, 'a', '192.0.2.1/24'],
-    [far, 'b', '192.0.2.2/24'],
+    [near, 'near0', '192.0.2.1/24'],
+    [far, 'far0', '192.0.2.2/24'],
   ] as const) {
     await player.run('ip', 'address', 'add', address, 'dev', name);
     await player.run('ip', 'link', 'set', name, 'mtu', mtu, 'up');
