@@ -39,3 +39,40 @@ t.test('a thousand at once, deleted at once', async (t) => {
   t.equal(descriptors(), before);
   t.equal(leakedNetns(), 0);
 });
+
+t.test('wires between as many namespaces as there are ends', async (t) => {
+  const bench = await wiring(t);
+  const pairs = await Promise.all(
+    Array.from({ length: 12 }, async (_, n) => {
+      const [client, endpoint] = await Promise.all([sandbox(t), sandbox(t)]);
+      return { client, endpoint, id: `wire-${String(n)}` };
+    }),
+  );
+  await Promise.all(
+    pairs.map(async ({ client, endpoint, id }) =>
+      bench.wires.realise(await wishFor(bench, client, endpoint, { id })),
+    ),
+  );
+  t.equal(bench.deaths.size, 24);
+  await Promise.all(pairs.map(({ id }) => bench.wires.remove(id)));
+  for (const { client, endpoint } of pairs) {
+    t.equal((await client.ip('link')).length + (await endpoint.ip('link')).length, 2, 'lo alone');
+  }
+});
+
+t.test('deleting twice, and what was never there, are deleted', async (t) => {
+  const [client, endpoint, bench] = await Promise.all([sandbox(t), sandbox(t), wiring(t)]);
+  const wish = await wishFor(bench, client, endpoint);
+  await bench.wires.realise(wish);
+  const { place, name } = wish.client;
+  const end = { place, name, alias: wish.client.wanted.alias };
+  await client.ip('link', 'add', 'other', 'type', 'veth', 'peer', 'name', 'other-2');
+  await Promise.all([
+    bench.reaper.delete([end]),
+    bench.reaper.delete([end]),
+    bench.reaper.delete([{ ...end, name: 'other' }]),
+    bench.reaper.delete([{ ...end, name: 'never' }]),
+    bench.reaper.delete([]),
+  ]);
+  t.same((await client.ip('link')).map(({ ifname }) => ifname).sort(), ['lo', 'other', 'other-2']);
+});

@@ -5,7 +5,8 @@
  * Deleting a veth takes the kernel some 20 ms of waiting, whether it is one or
  * thirty. So what is to go is gathered while the last deletion runs; the
  * namespace with most of it is next; and its links go together, marked by a
- * group of our own. More at once would hold up Requests.
+ * group of our own. Two namespaces at a time: the waiting is done in libuv's
+ * pool, of which Requests need the other half.
  *
  * What is deleted is told by name and alias, so nobody else's link can go.
  * Leaves: nothing; a wire that could not be deleted is left to the sweep.
@@ -27,6 +28,8 @@ export interface DoomedEnd {
 interface Doomed {
   ends: readonly DoomedEnd[];
   tries: number;
+  /** A lane has it in hand. */
+  busy: boolean;
   readonly gone: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
@@ -36,12 +39,13 @@ interface Doomed {
 const group = 0x57_57_00_57;
 const atOnce = 32;
 const mostTries = 3;
+const mostLanes = 2;
 
 /** See the head of this file. */
 export class Reaper {
   readonly #log: Logger;
   readonly #doomed = new Set<Doomed>();
-  #running = false;
+  #lanes = 0;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -50,9 +54,9 @@ export class Reaper {
   /** Resolves when the interface is gone, or was never there. */
   delete(ends: readonly DoomedEnd[]): Promise<void> {
     const { promise, resolve, reject } = deferred();
-    this.#doomed.add({ ends, tries: 0, gone: promise, resolve, reject });
-    if (!this.#running) {
-      this.#running = true;
+    this.#doomed.add({ ends, tries: 0, busy: false, gone: promise, resolve, reject });
+    if (this.#lanes < mostLanes) {
+      this.#lanes++;
       setImmediate(() => void this.#run());
     }
     return promise;
@@ -70,8 +74,8 @@ export class Reaper {
   }
 
   async #run(): Promise<void> {
-    while (this.#doomed.size > 0) {
-      const batch = this.#next();
+    for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
+      for (const { doomed } of batch) doomed.busy = true;
       try {
         await this.#reap(batch);
       } catch (reason) {
@@ -80,8 +84,9 @@ export class Reaper {
           if (++doomed.tries >= mostTries) this.#settle(doomed, reason);
         }
       }
+      for (const { doomed } of batch) doomed.busy = false;
     }
-    this.#running = false;
+    this.#lanes--;
   }
 
   /** The fullest namespace's. */
@@ -89,6 +94,7 @@ export class Reaper {
     const byPlace = new Map<string, { doomed: Doomed; end: DoomedEnd }[]>();
     let most: { doomed: Doomed; end: DoomedEnd }[] = [];
     for (const doomed of this.#doomed) {
+      if (doomed.busy) continue;
       for (const end of doomed.ends) {
         const key = placeKey(end.place.id);
         const list = byPlace.get(key) ?? [];
