@@ -99,7 +99,6 @@ async function request(screen: Screen, nsc: Player, wire: Connection): Promise<I
     milliseconds(took[at]),
     milliseconds((took[at] ?? NaN) - (took[at + 1] ?? 0)),
   ]);
-  // The client's own time is known to the manager only with the next Request.
   screen.table(['hop', 'process', 'took', 'own'], rows.slice(1));
   return face;
 }
@@ -134,9 +133,11 @@ async function refresh(
   if (after.index !== before.index) {
     throw new Error(`a refresh changed index ${String(before.index)} to ${String(after.index)}`);
   }
-  const took = wire.path?.pathSegments[1]?.metrics[requestMs];
+  const [first, took] = (wire.path?.pathSegments ?? []).map(({ metrics }) => metrics[requestMs]);
   screen.row('interface', `${interfaceName}  index ${String(after.index)}, the same as before`);
-  screen.row('took', `${milliseconds(Number(took))} at the manager`);
+  screen.row('took', `${milliseconds(Number(took))} at the manager and behind it`);
+  // A client's own time reaches the manager with the next Request.
+  screen.row('before', `the first Request took ${milliseconds(Number(first))}, seen by the client`);
 }
 
 async function failover(

@@ -156,9 +156,11 @@ async function inventory(stage: Stage): Promise<Inventory> {
 }
 
 /** A process tells at SIGUSR1; SIGUSR2 makes it quiet again. */
-async function timers({ pid, log }: Player): Promise<number> {
+async function timers(player: Player): Promise<number> {
+  const { pid } = player;
   const told = (): string[] =>
-    log()
+    player
+      .log()
       .split('\n')
       .filter((line) => line.includes('"vitals"'));
   const before = told().length;
