@@ -33,8 +33,8 @@ export function forwarder(world: World, settings: Settings = {}): Role {
 
 /** An endpoint in a network namespace of its own. */
 export function endpoint(world: World, name: string, settings: Settings = {}): Role {
-  const env = { ...insecure, NSM_NAME: name, NSM_CONNECT_TO: socket(world), ...settings };
-  return { name, command: 'nse', env, namespace: 'own' };
+  const own = { NSM_NAME: name, NSM_CONNECT_TO: socket(world), TMPDIR: world.directory };
+  return { name, command: 'nse', env: { ...insecure, ...own, ...settings }, namespace: 'own' };
 }
 
 /** A client in a network namespace of its own. */

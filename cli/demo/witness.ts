@@ -29,7 +29,14 @@ export class Witness {
   }
 
   /** The connection at its next event that is as wanted; rejects after `withinMs`. */
-  async next(what: string, withinMs: number, wanted: (sight: Sight) => boolean): Promise<Sight> {
+  next(what: string, withinMs: number, wanted: (sight: Sight) => boolean): Promise<Sight> {
+    const sight = this.#next(what, withinMs, wanted);
+    // The act that asked may still be busy when the demo is stopped.
+    sight.catch(() => undefined);
+    return sight;
+  }
+
+  async #next(what: string, withinMs: number, wanted: (sight: Sight) => boolean): Promise<Sight> {
     const seen = new Promise<Sight>((resolve) => {
       this.#waiting.push({ wanted, resolve });
     });

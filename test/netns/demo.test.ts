@@ -23,14 +23,14 @@ async function demo(onTitle: (title: string, pid: number) => void = () => undefi
   return { code, said, errors };
 }
 
-/** Folders of stages, and processes whose command line names one of them. */
+/** Our folders, and the network namespaces that some process is in. */
 async function leavings(): Promise<readonly string[]> {
-  const folders = (await readdir(tmpdir())).filter((name) => /^wanwire-\w{6}$/.test(name));
+  const folders = (await readdir(tmpdir())).filter((name) => name.startsWith('wanwire-'));
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const sockets = await Promise.all(
+  const namespaces = await Promise.all(
     pids.map((pid) => readlink(`/proc/${pid}/ns/net`).catch(() => '')),
   );
-  return [...folders, ...new Set(sockets)].sort();
+  return [...folders, ...new Set(namespaces)].sort();
 }
 
 t.test('the whole story', { timeout: 60_000 }, async (t) => {
