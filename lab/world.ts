@@ -51,6 +51,7 @@ export class World implements AsyncDisposable {
   readonly directory: string;
   readonly #wanwire: string;
   readonly #players = new Map<string, Player>();
+  readonly #errands = new Errands();
   #closed = false;
 
   private constructor(directory: string, wanwire: string) {
@@ -95,7 +96,7 @@ export class World implements AsyncDisposable {
       // A Ctrl-C at the terminal is for the stage's owner, who ends the players in order.
       { stdio: ['ignore', 'pipe', 'pipe'], detached: true },
     );
-    const player = play(role.name, child);
+    const player = play(role.name, child, this.#errands);
     this.#players.set(role.name, player);
     void player.ended.then(() => {
       if (this.#players.get(role.name) === player) this.#players.delete(role.name);
@@ -113,9 +114,30 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    await this.#errands.end();
     // The last come first: a client can still close its wires.
     for (const player of this.players.toReversed()) await player.end('SIGTERM');
     await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Programs that run for a moment; a namespace lives as long as any of them is in it. */
+class Errands {
+  readonly #stop = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+
+  async run(program: string, ...args: readonly string[]): Promise<string> {
+    const running = exec(program, args, { signal: this.#stop.signal, killSignal: 'SIGKILL' });
+    const gone = new Promise((resolve) => running.child.once('close', resolve));
+    this.#running.add(gone);
+    void gone.then(() => this.#running.delete(gone));
+    return (await running).stdout;
+  }
+
+  /** Those under way are killed. */
+  async end(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#running);
   }
 }
 
@@ -125,7 +147,7 @@ function entering(namespace: Role['namespace']): readonly string[] {
   return ['nsenter', `--net=/proc/${String(namespace.pid)}/ns/net`, '--'];
 }
 
-function play(name: string, child: ChildProcess): Player {
+function play(name: string, child: ChildProcess, errands: Errands): Player {
   const pid = child.pid ?? 0;
   const lines: string[] = [];
   if (child.stderr !== null) {
@@ -145,11 +167,8 @@ function play(name: string, child: ChildProcess): Player {
     pid,
     ended,
     log: () => lines.join('\n'),
-    async run(program, ...args) {
-      const namespace = `--net=/proc/${String(pid)}/ns/net`;
-      const { stdout } = await exec('nsenter', [namespace, program, ...args]);
-      return stdout;
-    },
+    run: (program, ...args) =>
+      errands.run('nsenter', `--net=/proc/${String(pid)}/ns/net`, program, ...args),
     async end(signal) {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       const late = setTimeout(() => child.kill('SIGKILL'), 8_000);
