@@ -112,6 +112,22 @@ t.test('who gives up while waiting leaves the line', async (t) => {
   t.equal(b.size, 0);
 });
 
+t.test('who waited for nearly all of its time is told so', async (t) => {
+  const { step, go } = gate();
+  const clock = new ManualClock();
+  const chain = compose(begin(), step);
+  const first = chain.request(testCall({ clock }), request());
+  const late = t.rejects(chain.request(testCall({ clock }), request()), {
+    code: status.DEADLINE_EXCEEDED,
+    message: /earlier calls/,
+  });
+  await clock.advance(13_500);
+  await late;
+  await go();
+  await first;
+  t.equal(clock.timers, 0);
+});
+
 t.test('an empty id', async (t) => {
   const chain = compose(begin());
   await t.rejects(chain.request(testCall(), request('')), { code: 3, message: /connection\.id/ });

@@ -18,7 +18,7 @@
  * not await `again` inside its own `request` or `close`: it would wait for itself.
  *
  * Order. They run in the order in which they came. Who gives up while waiting
- * leaves the line. A Close cuts short an attempt that `again` has under way,
+ * leaves the line, and who has waited for nearly all of its time is told so. A Close cuts short an attempt that `again` has under way,
  * because it makes that attempt pointless.
  *
  * Close Correctness. A Close works on the Connection last answered, not on
@@ -35,14 +35,15 @@
  * old State is disposed once the new connection stands; if `again` asked for it
  * and it fails, the old State stays, so that whoever asked can ask again.
  */
+import { status } from '@grpc/grpc-js';
 import { lateMs, type Again, type AgainOptions, type Call } from '../chain/call.js';
 import { nextSegment } from '../chain/connection.js';
 import { Deadline } from '../chain/deadline.js';
 import type { Chain, Guard, Request } from '../chain/element.js';
 import { State } from '../chain/state.js';
-import { Turns } from '../chain/turns.js';
+import { Turns, type Turn } from '../chain/turns.js';
 import { CloseError } from '../errors/close-error.js';
-import { invalid } from '../errors/wire-error.js';
+import { invalid, WireError } from '../errors/wire-error.js';
 import { State as ConnectionState, type Connection } from '../gen/connection.js';
 import { Life } from './life.js';
 
@@ -58,6 +59,9 @@ interface Place {
   readonly turns: Turns;
   life: Life;
 }
+
+/** What a wait for a turn goes by. */
+type Timed = Pick<Call, 'clock' | 'signal' | 'deadlineMs'>;
 
 /** The element. */
 export function begin(options: BeginOptions = {}): Begin {
@@ -100,7 +104,7 @@ export class Begin implements Guard {
 
   async request(call: Call, request: Request): Promise<Connection> {
     const place = this.#place(request.connection.id);
-    return this.#inTurn(place, call.signal, () => {
+    return this.#inTurn(place, call, () => {
       if (place.life.ended) place.life = new Life();
       place.life.call = call;
       return this.#run(place, call, request);
@@ -115,7 +119,7 @@ export class Begin implements Guard {
       return;
     }
     place.life.attempt?.cancel(new DOMException('the connection is closed', 'AbortError'));
-    await this.#inTurn(place, call.signal, () => this.#end(place, call));
+    await this.#inTurn(place, call, () => this.#end(place, call));
   }
 
   /** We may have been restarted: whoever is behind us may still know it. */
@@ -133,15 +137,28 @@ export class Begin implements Guard {
     return place;
   }
 
-  async #inTurn<T>(place: Place, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+  async #inTurn<T>(place: Place, timed: Timed, act: () => Promise<T>): Promise<T> {
     try {
-      using _turn = await place.turns.take(signal);
+      using _turn = await this.#turn(place, timed);
       return await act();
     } finally {
       const { life, turns } = place;
       if (turns.idle && (life.ended || life.connection === undefined)) {
         this.#places.delete(place.id);
       }
+    }
+  }
+
+  async #turn({ id, turns }: Place, { clock, signal, deadlineMs }: Timed): Promise<Turn> {
+    if (turns.idle) return turns.take(signal);
+    // There must be time left to say it.
+    using patience = new Deadline(clock, (deadlineMs - clock.now()) * 0.9, signal);
+    try {
+      return await turns.take(patience.signal);
+    } catch (reason) {
+      if (signal.aborted) throw reason;
+      const text = `connection ${id}: earlier calls for it took all the time that this one had`;
+      throw new WireError(status.DEADLINE_EXCEEDED, text);
     }
   }
 
@@ -208,7 +225,7 @@ export class Begin implements Guard {
       const { clock, log, state, again } = life.call;
       using deadline = new Deadline(clock, this.#attemptMs, options.signal);
       const { signal, atMs } = deadline;
-      await this.#inTurn(place, signal, async () => {
+      await this.#inTurn(place, { clock, signal, deadlineMs: atMs }, async () => {
         if (life.ended) return;
         life.attempt = deadline;
         try {
