@@ -103,8 +103,8 @@ async function traffic(report: Report, stage: Stage, ours: Side): Promise<void> 
   for (let run = 0; run < pairs; run++) {
     rates[0]?.push(await tcpGbits(ours.pod, far, address, 2));
     rates[1]?.push(await tcpGbits(veth.near, veth.far, veth.address, 2));
-    trips[0]?.push(await roundTrips(ours.pod, address, 20_000));
-    trips[1]?.push(await roundTrips(veth.near, veth.address, 20_000));
+    trips[0]?.push(await roundTrips(ours.pod, address, 100_000));
+    trips[1]?.push(await roundTrips(veth.near, veth.address, 100_000));
   }
   const add = (figure: string, unit: string, [own = [], theirs = []]: number[][]): void => {
     report.add({ figure, unit, ours: own, theirs, against: 'bare veth' });
@@ -140,6 +140,8 @@ type Inventory = ReadonlyMap<string, number>;
 
 async function inventory(stage: Stage): Promise<Inventory> {
   const { world } = stage;
+  // A channel that nobody uses stays open for a second.
+  await sleep(3_000);
   const found = new Map<string, number>();
   for (const name of ['manager', 'forwarder', 'hello-1']) {
     const player = world.player(name);
