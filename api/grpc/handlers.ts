@@ -3,9 +3,9 @@
  * Between grpc-js and our promises: each call is answered once, within its
  * deadline, whatever the code behind it does, and never throws out of here.
  *
- * grpc-js answers at the client's deadline by itself; a unary call without one
- * gets `defaultDeadlineMs`. Code that ignores its signal is answered for, and
- * what it comes to later is dropped.
+ * A unary call is answered a little before its client's deadline, so that the
+ * client hears it; one without gets `defaultDeadlineMs`. Code that ignores its
+ * signal is answered for, and what it comes to later is dropped.
  */
 import { status, type handleServerStreamingCall, type handleUnaryCall } from '@grpc/grpc-js';
 import type { Clock } from '../chain/clock.js';
@@ -31,23 +31,20 @@ export function unary<Req, Res>(
 ): handleUnaryCall<Req, Res> {
   return (call, callback) => {
     const abort = new AbortController();
-    const given = deadlineOf(call);
-    const deadlineMs = given === Infinity ? door.clock.now() + defaultDeadlineMs : given;
+    const now = door.clock.now();
+    const deadlineMs = answerBy(deadlineOf(call), now);
     let answered = false;
     const answer = (reason: unknown, value?: Res): void => {
       if (answered) return;
       answered = true;
-      timer?.cancel();
+      timer.cancel();
       if (value !== undefined) callback(null, value);
       else callback(told(door, method, reason));
     };
-    const timer =
-      given === Infinity
-        ? door.clock.after(defaultDeadlineMs, () => {
-            abort.abort(timeout());
-            answer(abort.signal.reason);
-          })
-        : undefined;
+    const timer = door.clock.after(deadlineMs - now, () => {
+      abort.abort(timeout());
+      answer(abort.signal.reason);
+    });
     // grpc-js emits this after every answer, too.
     call.on('cancelled', () => {
       if (!answered) abort.abort(door.clock.now() >= deadlineMs ? timeout() : gaveUp());
@@ -65,6 +62,15 @@ export function unary<Req, Res>(
       },
     );
   };
+}
+
+/** How much of its time a call is left for hearing that it was too little, in milliseconds. */
+const farewellMs = 250;
+
+/** A little before the client's deadline: at the deadline it no longer listens. */
+function answerBy(given: number, now: number): number {
+  if (given === Infinity) return now + defaultDeadlineMs;
+  return given - Math.min(farewellMs, (given - now) / 20);
 }
 
 /** A handler of a server stream; it ends with its client, its source or the server. */

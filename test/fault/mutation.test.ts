@@ -15,7 +15,7 @@ import { mutate, seeded } from './mutate.js';
 import { connectionCalls, registryCalls, type Recorded } from './recorded.js';
 
 const count = 10_000;
-const inFlight = 32;
+const inFlight = 24;
 const deadlineMs = 5_000;
 /** Calls for one connection stand in line, so there are several. */
 const wires = 16;
