@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * What the data plane's programs and user space share: the pinned maps' keys
+ * and values, drop reasons, limits. `bpf/loader/layout.ts` says the same in
+ * TypeScript; a test compares both by BTF. Whoever changes a layout raises
+ * WW_LAYOUT: a forwarder that finds another number does not adopt the pins.
+ *
+ * Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d; ports are in network byte
+ * order; everything else in the host's.
+ */
+#ifndef WANWIRE_WIRE_H
+#define WANWIRE_WIRE_H
+
+#include <linux/types.h>
+
+#define WW_LAYOUT 1
+
+/* How much there can be; the loader may lower or raise what is no index below. */
+enum {
+	WW_WIRES = 4096, /* wire 0 is none: what cannot be told to a wire is counted there */
+	WW_STRANDS = 1024, /* strand 0 is none */
+	WW_POLICIES = 16, /* rule sets in force at once: one per service */
+	WW_RULES = 1024, /* of one rule set; the last stands for its default class */
+	WW_WORDS = WW_RULES / 64,
+	WW_LEVELS = 6, /* a class's own links, its fallbacks, the last resort */
+	WW_SLOTS = 64, /* of one level: weights as numbers of slots */
+	WW_SESSIONS = 1 << 18, /* of each family */
+	WW_NAME = 256,
+};
+
+/* Two banks of tables: generation & 1 is in force, the other is being written. */
+#define WW_BANK(generation) ((generation)&1)
+/* Row of a rule set in `rulesets`; times 1024 or 320 in `rules`, `rule_stats` and `exact`. */
+#define WW_RULESET(bank, policy) ((bank)*WW_POLICIES + (policy))
+
+/* Map `control`, one entry, mmap-able: user space stores each word by itself. */
+struct ww_control {
+	__u32 layout; /* WW_LAYOUT */
+	__u32 generation; /* from 1; 0 means that nothing is in force yet */
+	__u32 pins; /* how many there are: with none the map is not asked */
+	__u32 insert_rate; /* new cached sessions per second and wire; 0 is no limit */
+};
+
+/* Map `ports`: ifindex of a wire's host end -> number of the wire (__u32). */
+
+enum ww_wire_flags {
+	WW_WIRE_USED = 1,
+	WW_WIRE_LEADER = 2, /* this side chooses the strand, the other one follows */
+	WW_WIRE_PEER =
+		4, /* the target is reached by redirect_peer, else by redirect to its ingress */
+	WW_WIRE_ETHERNET = 8, /* every frame as it is; else IP only, with MACs put right */
+};
+
+/* Map `wires`, an array. A changed wire gets a new number; only `flags` is stored into. */
+struct ww_wire {
+	__u32 flags;
+	__u32 port; /* ifindex of the host end */
+	__u32 target; /* for redirect_peer: the host end again; else the interface itself */
+	__u32 vni;
+	__u32 peer;
+	__u16 policy; /* which rule set */
+	__u16 mtu; /* of the wire: larger packets are answered "too big" */
+	__u8 target_mac[6]; /* of the interface that frames are delivered to */
+	__u8 port_mac[6]; /* of the host end */
+	__u32 pad;
+};
+
+enum ww_down {
+	WW_DOWN_CARRIER = 1, /* the link's device is down, or is gone */
+	WW_DOWN_OPERATOR = 2,
+	WW_DOWN_ADDRESS = 4, /* the link has no address, or the peer does not list the other end */
+	WW_DOWN_MTU = 8, /* too small for its wires */
+};
+
+/* Map `strands`, an array, mmap-able: `down` is stored by itself. Other addresses get another number. */
+struct ww_strand {
+	__u8 local[16];
+	__u8 remote[16];
+	__u32 down; /* enum ww_down; usable when 0 */
+	__u32 device; /* ifindex of the VXLAN device */
+	__u32 peer;
+	__u16 link;
+	__u16 mtu; /* the largest inner packet */
+	__u8 family; /* 4 or 6, of the outer packet */
+	__u8 pad[7];
+};
+
+/* Map `paths`: outer addresses of a received frame -> whose strand that is. */
+struct ww_path {
+	__u8 local[16];
+	__u8 remote[16];
+};
+
+struct ww_path_of {
+	__u32 strand;
+	__u32 peer;
+};
+
+/* Map `tunnels`: {VNI, peer} -> number of the wire (__u32). */
+struct ww_tunnel {
+	__u32 vni;
+	__u32 peer;
+};
+
+/* Map `sessions4`, as this node sends it: a received packet is looked for in reverse. */
+struct ww_flow4 {
+	__u32 wire;
+	__u32 source;
+	__u32 destination;
+	__u16 source_port; /* ICMP echo: its id in both; no ports: 0 */
+	__u16 destination_port;
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+/* Map `sessions6`, and `pins` of either family. */
+struct ww_flow {
+	__u32 wire;
+	__u8 source[16];
+	__u8 destination[16];
+	__u16 source_port;
+	__u16 destination_port;
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+enum ww_session_flags {
+	WW_SESSION_PINNED = 1,
+	WW_SESSION_LEARNED = 2, /* the strand is the one the leader sent on */
+	WW_SESSION_FRAGMENT = 4, /* a fragment whose first one was not seen */
+};
+
+struct ww_session {
+	__u32 generation;
+	__u16 strand;
+	__u16 class_id;
+	__u16 rule; /* index, or WW_RULES - 1 for the default class */
+	__u8 mark; /* DSCP of the outer packet; 255 is the inner one's */
+	__u8 flags;
+	__u32 moves; /* how often it changed its strand */
+	__u64 tx_packets;
+	__u64 tx_bytes; /* of inner IP packets */
+	__u64 rx_packets;
+	__u64 rx_bytes;
+	__u64 last_ns; /* CLOCK_MONOTONIC, coarse */
+};
+
+/* Map `pins`, by struct ww_flow. */
+struct ww_pin {
+	__u16 strand;
+	__u16 pad;
+};
+
+/* Maps `fragments4` and `fragments6`: the ports of a fragmented packet whose first fragment was seen. */
+struct ww_fragment4 {
+	__u32 wire;
+	__u32 source;
+	__u32 destination;
+	__u16 id;
+	__u8 protocol;
+	__u8 pad;
+};
+
+struct ww_fragment6 {
+	__u32 wire;
+	__u8 source[16];
+	__u8 destination[16];
+	__u32 id;
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+struct ww_ports {
+	__u16 source;
+	__u16 destination;
+};
+
+/* A set of rules, a bit for each; rule N is bit N % 64 of word N / 64. */
+struct ww_bits {
+	__u64 word[WW_WORDS];
+};
+
+/*
+ * The dimensions of a rule set. Each says which rules a packet's field fits;
+ * the first rule that all of them allow is the packet's. A dimension that no
+ * rule of the set uses is not in `dimensions` and is not looked up.
+ */
+enum ww_dimension {
+	WW_SOURCE4,
+	WW_DESTINATION4,
+	WW_SOURCE6,
+	WW_DESTINATION6,
+	WW_SOURCE_PORT,
+	WW_DESTINATION_PORT,
+	WW_DSCP, /* in `exact` */
+	WW_PROTOCOL, /* in `exact` */
+	WW_LABELS, /* in `wire_rules` */
+};
+
+/* Map `rulesets`, an array by WW_RULESET. */
+struct ww_ruleset {
+	__u16 rules; /* how many */
+	__u16 default_class;
+	__u32 dimensions; /* bits 1 << enum ww_dimension */
+};
+
+/* Map `rules`, an array: WW_RULESET * WW_RULES + rule. */
+struct ww_rule {
+	__u16 class_id;
+	__u8 mark; /* 255 is none */
+	__u8 pad;
+};
+
+/*
+ * Map `criteria`, an LPM trie -> struct ww_bits. `table` is all 32 bits of it
+ * first: WW_TABLE. Each entry's bits hold those of shorter prefixes too; the
+ * entry of length 32 (nothing but the table) holds the rules without such a
+ * criterion, and serves packets without ports.
+ */
+struct ww_criterion {
+	__u32 length; /* 32 and the prefix's own */
+	__u32 table;
+	__u8 data[16]; /* an address (4 bytes for IPv4), or a port, from its highest byte on */
+};
+
+#define WW_TABLE(bank, policy, dimension) ((bank) << 16 | (policy) << 8 | (dimension))
+
+/* Map `exact`, an array -> struct ww_bits: WW_RULESET * WW_EXACT + DSCP, or + 64 + IP protocol. */
+#define WW_EXACT 320
+
+/* Map `wire_rules` -> struct ww_bits: what the labels of the wire's client allow. */
+struct ww_wire_bank {
+	__u32 wire;
+	__u32 bank;
+};
+
+/* Map `classes`. */
+struct ww_class_of {
+	__u32 bank;
+	__u32 peer;
+	__u16 policy;
+	__u16 class_id;
+};
+
+struct ww_class {
+	__u8 levels; /* how many are in use */
+	__u8 pad[7];
+	__u16 slots[WW_LEVELS][WW_SLOTS]; /* strands; 0 is none */
+};
+
+/* Why a packet went no further. */
+enum ww_drop {
+	WW_DROP_NO_WIRE, /* the interface, or the VNI from that peer, is no wire's */
+	WW_DROP_NOT_SOURCE, /* the outer addresses are no strand's */
+	WW_DROP_NOT_IP, /* ARP on a wire for IP */
+	WW_DROP_MALFORMED, /* headers that do not hold together */
+	WW_DROP_NO_STRAND, /* no usable strand that the class permits */
+	WW_DROP_NO_POLICY, /* no tables yet for the wire's rule set or class */
+	WW_DROP_TOO_BIG, /* and its sender was told, where it could be */
+	WW_DROP_TUNNEL, /* the kernel would not take the tunnel's key */
+	WW_DROPS,
+};
+
+/* Map `wire_stats`, per CPU. */
+struct ww_wire_stats {
+	__u64 tx_packets;
+	__u64 tx_bytes;
+	__u64 rx_packets;
+	__u64 rx_bytes;
+	__u64 uncached; /* steered without a cached session: above the insert rate, or the map was full */
+	__u64 fragments; /* steered by L3 fields alone */
+	__u64 drops[WW_DROPS];
+};
+
+/* Maps `strand_stats` and `rule_stats` (tx only; by the row of `rules`), per CPU. */
+struct ww_stats {
+	__u64 tx_packets;
+	__u64 tx_bytes;
+	__u64 rx_packets;
+	__u64 rx_bytes;
+};
+
+/* Map `limits`: the insert rate's bucket of each wire; the programs' own. */
+struct ww_limit {
+	__u64 last_ns;
+	__u64 tokens;
+};
+
+/* Map `names`: what numbers mean, as JSON, for whoever reads while no forwarder runs. */
+enum ww_kind {
+	WW_KIND_LINK,
+	WW_KIND_PEER,
+	WW_KIND_STRAND,
+	WW_KIND_WIRE,
+	WW_KIND_RULESET, /* WW_RULESET */
+	WW_KIND_CLASS, /* WW_RULESET << 16 | class */
+	WW_KIND_RULE, /* the row of `rules` */
+	WW_KIND_NODE, /* 0: the forwarder itself */
+};
+
+struct ww_name_of {
+	__u32 kind;
+	__u32 id;
+};
+
+struct ww_name {
+	char text[WW_NAME]; /* ends with zeros */
+};
+
+#endif

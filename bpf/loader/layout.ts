@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `bpf/include/wire.h` in TypeScript: keys and values of the pinned maps. What
+ * each means is said there; `test/bpf/layout.test.ts` compares every size and
+ * offset with the object's BTF.
+ */
+import { bytes, Struct, type StructOf, u16, u16s, u32, u64, u64s, u8 } from './struct.js';
+
+/** WW_LAYOUT. */
+export const layoutVersion = 1;
+
+/** The limits of `wire.h`. */
+export const limits = {
+  wires: 4096,
+  strands: 1024,
+  policies: 16,
+  rules: 1024,
+  words: 16,
+  levels: 6,
+  slots: 64,
+  exact: 320,
+  name: 256,
+} as const;
+
+/** `rule` of a session that fits no rule. */
+export const defaultRule = limits.rules - 1;
+/** `mark` of a rule that marks nothing. */
+export const noMark = 255;
+
+export const wireFlags = { used: 1, leader: 2, peer: 4, ethernet: 8 } as const;
+export const sessionFlags = { pinned: 1, learned: 2, fragment: 4 } as const;
+/** Why a strand is not used; a strand is usable with none of them. */
+export const downReasons = { carrier: 1, operator: 2, address: 4, mtu: 8 } as const;
+
+/** enum ww_dimension. */
+export const dimensions = {
+  source4: 0,
+  destination4: 1,
+  source6: 2,
+  destination6: 3,
+  sourcePort: 4,
+  destinationPort: 5,
+  dscp: 6,
+  protocol: 7,
+  labels: 8,
+} as const;
+
+/** enum ww_drop, in order: why a packet went no further. */
+export const dropReasons = [
+  'no-wire',
+  'not-source',
+  'not-ip',
+  'malformed',
+  'no-strand',
+  'no-policy',
+  'too-big',
+  'tunnel',
+] as const;
+export type DropReason = (typeof dropReasons)[number];
+
+/** enum ww_kind. */
+export const kinds = {
+  link: 0,
+  peer: 1,
+  strand: 2,
+  wire: 3,
+  ruleset: 4,
+  class: 5,
+  rule: 6,
+  node: 7,
+} as const;
+
+const address = bytes(16);
+const mac = bytes(6);
+
+export const control = new Struct('ww_control', {
+  layout: u32,
+  generation: u32,
+  pins: u32,
+  insert_rate: u32,
+});
+export const wire = new Struct('ww_wire', {
+  flags: u32,
+  port: u32,
+  target: u32,
+  vni: u32,
+  peer: u32,
+  policy: u16,
+  mtu: u16,
+  target_mac: mac,
+  port_mac: mac,
+  pad: u32,
+});
+export const strand = new Struct('ww_strand', {
+  local: address,
+  remote: address,
+  down: u32,
+  device: u32,
+  peer: u32,
+  link: u16,
+  mtu: u16,
+  family: u8,
+  pad: bytes(7),
+});
+export const path = new Struct('ww_path', { local: address, remote: address });
+export const pathOf = new Struct('ww_path_of', { strand: u32, peer: u32 });
+export const tunnel = new Struct('ww_tunnel', { vni: u32, peer: u32 });
+export const flow4 = new Struct('ww_flow4', {
+  wire: u32,
+  source: bytes(4),
+  destination: bytes(4),
+  source_port: bytes(2),
+  destination_port: bytes(2),
+  protocol: u8,
+  pad: bytes(3),
+});
+export const flow = new Struct('ww_flow', {
+  wire: u32,
+  source: address,
+  destination: address,
+  source_port: bytes(2),
+  destination_port: bytes(2),
+  protocol: u8,
+  pad: bytes(3),
+});
+export const session = new Struct('ww_session', {
+  generation: u32,
+  strand: u16,
+  class_id: u16,
+  rule: u16,
+  mark: u8,
+  flags: u8,
+  moves: u32,
+  tx_packets: u64,
+  tx_bytes: u64,
+  rx_packets: u64,
+  rx_bytes: u64,
+  last_ns: u64,
+});
+export const pin = new Struct('ww_pin', { strand: u16, pad: u16 });
+export const bits = new Struct('ww_bits', { word: u64s(limits.words) });
+export const ruleset = new Struct('ww_ruleset', {
+  rules: u16,
+  default_class: u16,
+  dimensions: u32,
+});
+export const rule = new Struct('ww_rule', { class_id: u16, mark: u8, pad: u8 });
+export const criterion = new Struct('ww_criterion', { length: u32, table: u32, data: address });
+export const wireBank = new Struct('ww_wire_bank', { wire: u32, bank: u32 });
+export const classOf = new Struct('ww_class_of', {
+  bank: u32,
+  peer: u32,
+  policy: u16,
+  class_id: u16,
+});
+export const classSlots = new Struct('ww_class', {
+  levels: u8,
+  pad: bytes(7),
+  slots: u16s(limits.levels * limits.slots),
+});
+export const wireStats = new Struct('ww_wire_stats', {
+  tx_packets: u64,
+  tx_bytes: u64,
+  rx_packets: u64,
+  rx_bytes: u64,
+  uncached: u64,
+  fragments: u64,
+  drops: u64s(dropReasons.length),
+});
+export const stats = new Struct('ww_stats', {
+  tx_packets: u64,
+  tx_bytes: u64,
+  rx_packets: u64,
+  rx_bytes: u64,
+});
+export const nameOf = new Struct('ww_name_of', { kind: u32, id: u32 });
+export const name = new Struct('ww_name', { text: bytes(limits.name) });
+/** A lone __u32: keys of arrays, values of `ports` and `tunnels`. */
+export const number32 = new Struct('__u32', { value: u32 });
+
+export type Wire = StructOf<typeof wire>;
+export type Strand = StructOf<typeof strand>;
+export type Session = StructOf<typeof session>;
+export type Flow = StructOf<typeof flow>;
+export type Flow4 = StructOf<typeof flow4>;
+export type WireStats = StructOf<typeof wireStats>;
+export type Stats = StructOf<typeof stats>;
+
+/** WW_RULESET: the row of a rule set. */
+export function rulesetRow(bank: number, policy: number): number {
+  return bank * limits.policies + policy;
+}
+
+/** WW_TABLE: the first 32 bits of a criterion. */
+export function criterionTable(bank: number, policy: number, dimension: number): number {
+  return (bank << 16) | (policy << 8) | dimension;
+}
