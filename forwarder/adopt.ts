@@ -12,7 +12,11 @@ import type { ConnectionEvents } from '../api/elements/connection-events.js';
 import { clientMechanism } from '../api/elements/mechanism-translation.js';
 import { WireError } from '../api/errors/wire-error.js';
 import type { Logger } from '../api/log/log.js';
+import type { Wan } from './chain.js';
+import { wishedBy } from './elements/gateway.js';
+import { steeredWire } from './elements/steer.js';
 import type { Facet } from './facets/facet.js';
+import type { GatewayWish } from './gateway/wish.js';
 import { findNamed } from './links/session.js';
 import {
   clientSocket,
@@ -33,6 +37,7 @@ export interface AdoptOptions {
   readonly records: Records;
   readonly namespaces: Namespaces;
   readonly wires: Wires;
+  readonly wan: Wan | undefined;
   readonly begin: Begin;
   readonly events: ConnectionEvents;
   readonly log: Logger;
@@ -64,12 +69,23 @@ async function adoptOne(record: WireRecord, options: AdoptOptions): Promise<void
   const wish = wishOf(connection, { forwarder, facets, client, endpoint });
   const indexes = { near: await standing(wish.client), far: await standing(wish.endpoint) };
   await options.wires.adopt({ wish, indexes });
+  const steered = steeredWire(connection, { client, endpoint, indexes });
+  if (steered !== undefined) await options.wan?.steering.add(steered);
+  await wishAgain(
+    options.wan,
+    connection.id,
+    wishedBy(mechanism, endpoint, options.namespaces.home()),
+  );
   const state = options.begin.adopt(connection);
   if (mechanism !== undefined) state.set(clientMechanism, mechanism);
   state.set(clientSocket, client);
   state.set(endpointSocket, endpoint);
   options.events.update(connection);
   options.records.save({ ...record, client, endpoint, indexes });
+}
+
+async function wishAgain(wan: Wan | undefined, id: string, wish?: GatewayWish): Promise<void> {
+  if (wish !== undefined) await wan?.gateway.hold(id, wish);
 }
 
 /** The process it was found by may have ended, and the namespace live on. */

@@ -24,6 +24,8 @@ import { updateToken } from '../api/elements/update-token.js';
 import type { Channels } from '../api/grpc/channel.js';
 import type { Registries } from '../api/registry/registry.js';
 import { mtu as defaultMtu } from './elements/mtu.js';
+import { gateway } from './elements/gateway.js';
+import { steer } from './elements/steer.js';
 import { wire } from './elements/wire.js';
 import { addresses } from './facets/addresses.js';
 import type { Facet } from './facets/facet.js';
@@ -32,10 +34,13 @@ import { linkRoutes } from './facets/link-routes.js';
 import { mtu } from './facets/mtu.js';
 import { neighbours } from './facets/neighbours.js';
 import { pingGroupRange } from './facets/ping-group-range.js';
+import type { Gateway } from './gateway/gateway.js';
 import { kernelClient, kernelServer } from './mechanisms/kernel/index.js';
 import type { Wires } from './mechanisms/kernel/index.js';
+import { vxlanClient, vxlanServer, type TunnelSelf } from './mechanisms/vxlan/index.js';
 import type { Namespaces } from './namespaces/namespaces.js';
 import type { Records } from './records.js';
+import type { Steering } from './steering/steering.js';
 
 /** What an answered Connection says of both ends of the wire, in NSM's order. */
 export const kernelFacets: readonly Facet[] = [
@@ -59,11 +64,20 @@ export interface ForwarderParts {
   readonly namespaces: Namespaces;
   readonly wires: Wires;
   readonly records: Records;
+  /** Nothing where this node has no WAN links: then wires stay within it. */
+  readonly wan: Wan | undefined;
+}
+
+/** What a node with WAN links has. */
+export interface Wan {
+  readonly self: TunnelSelf;
+  readonly steering: Steering;
+  readonly gateway: Gateway;
 }
 
 /** The forwarder's chain. */
 export function forwarderChain(parts: ForwarderParts): Chain {
-  const { name, channels, tokens, events, registries, namespaces, wires, records } = parts;
+  const { name, channels, tokens, events, registries, namespaces, wires, records, wan } = parts;
   return compose(
     // Its life: guards first, which may stop a Close.
     updatePath(name),
@@ -74,7 +88,10 @@ export function forwarderChain(parts: ForwarderParts): Chain {
     monitor(events),
     hopTime(),
     // What the client wants: refused here before anybody else is asked.
-    mechanisms({ KERNEL: kernelServer(namespaces) }),
+    mechanisms({
+      KERNEL: kernelServer(namespaces),
+      ...(wan && { VXLAN: vxlanServer(wan.self) }),
+    }),
     defaultMtu(),
     // Which endpoint, and the way there and back.
     discover(registries),
@@ -83,6 +100,7 @@ export function forwarderChain(parts: ForwarderParts): Chain {
       compose(
         mechanismTranslation(),
         offer([kernelMechanism({})]),
+        ...(wan ? [vxlanClient(wan.self)] : []),
         filterMechanisms(),
         kernelClient(namespaces),
         follow(channels, events, tokens),
@@ -90,6 +108,8 @@ export function forwarderChain(parts: ForwarderParts): Chain {
       ),
     ),
     // What the endpoint answered, made so on both sides at once.
+    ...(wan ? [gateway({ gateway: wan.gateway, home: wan.self.home })] : []),
     wire({ forwarder: name, wires, records }, ...kernelFacets),
+    ...(wan ? [steer({ wires, steering: wan.steering })] : []),
   );
 }

@@ -2,7 +2,7 @@
 /** The forwarder's environment: cmd-forwarder-vpp's variables, those for VPP and SR-IOV without effect. */
 import { common, registryClientPolicies } from '../api/env/common.js';
 import { duration } from '../api/env/duration.js';
-import { labelsColon } from '../api/env/list.js';
+import { labelsColon, list } from '../api/env/list.js';
 import type { Table, Values } from '../api/env/table.js';
 import { boolean, integer, name, text } from '../api/env/text.js';
 import { listenUrls, url } from '../api/env/urls.js';
@@ -41,6 +41,29 @@ export const table = {
   WANWIRE_STATE_DIR: name({
     description:
       'Where it remembers its wires, to know them again after a crash; /run/wanwire/NSM_NAME where not set.',
+  }),
+  WANWIRE_SITE_FILE: list({
+    default: '',
+    description:
+      "The site's files (YAML, separated by commas): links, peers, policies; read again when they change.",
+  }),
+  WANWIRE_BPF_DIR: name({
+    description:
+      'Where the data plane is pinned (in a bpffs); wanwire/NSM_NAME in /sys/fs/bpf, or in /run/wanwire/bpf, where not set.',
+  }),
+  WANWIRE_MAX_SESSIONS: integer(
+    1024,
+    1 << 24,
+  )({
+    default: '65536',
+    description: 'Sessions that the data plane remembers, of each family; the oldest make room.',
+  }),
+  WANWIRE_INSERT_RATE: integer(
+    0,
+    1 << 30,
+  )({
+    default: '20000',
+    description: 'New sessions that one wire may have remembered in a second; 0 is no limit.',
   }),
   ...common,
   ...registryClientPolicies,

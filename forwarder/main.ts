@@ -28,6 +28,7 @@ import { Deaths } from './namespaces/deaths.js';
 import { Namespaces } from './namespaces/namespaces.js';
 import { Records } from './records.js';
 import { sweep } from './sweep.js';
+import { openWan } from './wan.js';
 
 /** A forwarder that answers and is registered. */
 export interface Running {
@@ -90,13 +91,18 @@ async function build(
     registries[Symbol.dispose]();
   });
   const events = new ConnectionEvents();
-  const parts = { name, tokens, events, registries, channels: peers, namespaces, wires, records };
+  const home = namespaces.home();
+  const wan = await openWan({ config, home, log, undo });
+  const shared = { name, tokens, events, registries, channels: peers };
+  const parts = { ...shared, namespaces, wires, records, wan };
   const first = begin();
   const chain = forwarderChain({ ...parts, begin: first });
   closer.chain = chain;
 
-  const known = { forwarder: name, facets: kernelFacets, begin: first };
+  const known = { forwarder: name, facets: kernelFacets, begin: first, wan };
   const adopted = await adopt({ ...known, records, namespaces, wires, events, log });
+  await wan?.steering.prune();
+  await wan?.gateway.settle();
   const swept = await sweep({ forwarder: name, namespaces, wires, reaper, log });
   log.info({ adopted: adopted.size, swept }, 'looked at what was left');
   undo.push(closer.closeUnrefreshed(adopted, wires, config.NSM_MAX_TOKEN_LIFETIME));

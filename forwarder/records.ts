@@ -24,6 +24,8 @@ import {
 import { join } from 'node:path';
 import { Connection, Mechanism } from '../api/gen/connection.js';
 import type { Logger } from '../api/log/log.js';
+import { parseNode } from './mechanisms/vxlan/node.js';
+import type { Tunnel } from './mechanisms/vxlan/tunnel.js';
 import type { Indexes, Socket } from './mechanisms/kernel/index.js';
 
 /** One wire as it was left. */
@@ -155,16 +157,26 @@ function parse(text: string): WireRecord {
   };
 }
 
-function plain({ place, name, field }: Socket): object {
+function plain({ place, name, field, tunnel }: Socket): object {
   const { dev, ino } = place.id;
-  return { name, field, path: place.path, dev: String(dev), ino: String(ino) };
+  const at = { path: place.path, dev: String(dev), ino: String(ino) };
+  return { name, field, ...at, ...(tunnel === undefined ? {} : { tunnel }) };
 }
 
 function socket(value: unknown): Socket {
   const all = object(value);
   const id = { dev: BigInt(string(all, 'dev')), ino: BigInt(string(all, 'ino')) };
   const place = { id, path: string(all, 'path') };
-  return { place, name: string(all, 'name'), field: string(all, 'field') };
+  const tunnel = all['tunnel'] === undefined ? {} : { tunnel: parseTunnel(all['tunnel']) };
+  return { place, name: string(all, 'name'), field: string(all, 'field'), ...tunnel };
+}
+
+function parseTunnel(value: unknown): Tunnel {
+  const { vni, peer } = object(value);
+  const known = object(peer);
+  const node = parseNode(JSON.stringify(peer), 'tunnel.peer');
+  if (typeof vni !== 'number' || node === undefined) throw new TypeError('tunnel: want a tunnel');
+  return { vni, peer: known['stock'] === true ? { ...node, stock: true } : node };
 }
 
 function object(value: unknown): Readonly<Record<string, unknown>> {

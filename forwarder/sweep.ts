@@ -20,16 +20,21 @@ export interface SweepOptions {
   readonly log: Logger;
 }
 
+/** In the place of a connection's id: the device of all tunnels. */
+const tunnelAlias = 'tunnel';
+
 /** How many interfaces were removed; a namespace that cannot be looked into is left alone. */
 export async function sweep(options: SweepOptions): Promise<number> {
   const { forwarder, namespaces, wires, reaper, log } = options;
   const prefix = aliasPrefix(forwarder);
+  // The tunnel device is nobody's wire.
+  const isKnown = (id: string): boolean => id === tunnelAlias || wires.get(id) !== undefined;
   const going: Promise<void>[] = [];
   for (const place of await namespaces.all()) {
     try {
       using netns = await openPlace(place);
       for (const { name, alias } of await findLinks(netns)) {
-        if (!alias.startsWith(prefix) || wires.get(alias.slice(prefix.length))) continue;
+        if (!alias.startsWith(prefix) || isKnown(alias.slice(prefix.length))) continue;
         log.info({ link: name, netns: placeKey(place.id), alias }, 'leftover swept');
         going.push(reaper.delete([{ place, name, alias }]));
       }

@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js';
 import t from 'tap';
 import { compose } from '../../api/chain/compose.js';
 import { stateKey } from '../../api/chain/state.js';
+import { clientMechanism } from '../../api/elements/mechanism-translation.js';
 import { WireError } from '../../api/errors/wire-error.js';
 import { failing, testCall, testRequest } from '../../test/doubles/elements.js';
 import { kernelFacets } from '../chain.js';
@@ -118,4 +119,16 @@ t.test('in the wrong place it says so', async (t) => {
   const empty = testCall();
   empty.state.set(stateKey('other'), 1);
   await t.rejects(chain.request(empty, testRequest({ id: '1', path })), { code: 13 });
+});
+
+t.test('an endpoint that answers what cannot be wired', async (t) => {
+  const chain = compose(wire(bench(made).options, ...kernelFacets));
+  const asked = call();
+  asked.state.delete(endpointSocket);
+  asked.state.set(clientMechanism, { cls: 'LOCAL', type: 'MEMIF', parameters: {} });
+  const request = testRequest({ id: '1', path, networkServiceEndpointName: 'nse' });
+  await t.rejects(chain.request(asked, request), {
+    code: 12,
+    message: 'mechanism: nse answered MEMIF: want KERNEL, or VXLAN from another node',
+  });
 });

@@ -42,8 +42,16 @@ export function wire(
     async request(call, request, next) {
       const client = call.state.get(clientSocket);
       const endpoint = call.state.get(endpointSocket);
-      if (client === undefined || endpoint === undefined) {
-        throw new WireError(status.INTERNAL, 'wire: stands before the mechanism or the endpoint');
+      if (client === undefined) {
+        throw new WireError(status.INTERNAL, 'wire: stands before the mechanism');
+      }
+      if (endpoint === undefined) {
+        const { networkServiceEndpointName: name } = request.connection;
+        const type = call.state.get(clientMechanism)?.type ?? 'no mechanism';
+        throw new WireError(
+          status.UNIMPLEMENTED,
+          `mechanism: ${name} answered ${type}: want KERNEL, or VXLAN from another node`,
+        );
       }
       const wish = wishOf(request.connection, { forwarder, client, endpoint, facets });
       const before = wires.get(wish.id);

@@ -27,6 +27,8 @@ export interface WantedEnd {
   readonly addresses: readonly string[];
   readonly routes: readonly Route[];
   readonly neighbours: readonly Neighbour[];
+  /** The kernel is to make no address by itself, also where there are none of ours. */
+  readonly silent?: boolean;
   /** Sysctls of the namespace: name below /proc/sys, value. */
   readonly settings: Readonly<Record<string, string>>;
 }

@@ -29,7 +29,9 @@ function planLink(wanted: WantedEnd, found: FoundEnd): readonly Operation[] {
     ...(wanted.mtu === found.mtu ? {} : { mtu: wanted.mtu }),
     ...(wanted.alias === found.alias ? {} : { alias: wanted.alias }),
     // Ours needs no duplicate detection, for which the kernel would walk all routes twice.
-    ...(found.autoLinkLocal && wanted.addresses.length > 0 ? { noLinkLocal: true as const } : {}),
+    ...(found.autoLinkLocal && (wanted.silent === true || wanted.addresses.length > 0)
+      ? { noLinkLocal: true as const }
+      : {}),
   };
   const { index } = found;
   // By itself and last: each change of a link that is up makes the kernel walk all IPv6 routes.

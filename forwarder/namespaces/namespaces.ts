@@ -42,6 +42,13 @@ export class Namespaces {
     this.#proc = proc;
   }
 
+  /** The namespace of this process. */
+  home(): Place {
+    const path = `${this.#proc}/${String(process.pid)}/ns/net`;
+    const { dev, ino } = statSync(path, { bigint: true });
+    return { id: { dev, ino }, path };
+  }
+
   /** The place a URL names; INVALID_ARGUMENT or NOT_FOUND, naming `field`, where it names none. */
   async find(url: string, field: string): Promise<Place> {
     const [, dev, ino] = /^inode:\/\/(\d{1,20})\/(\d{1,20})$/.exec(url) ?? [];

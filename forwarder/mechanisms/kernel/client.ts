@@ -2,16 +2,14 @@
 /**
  * The endpoint's side of a KERNEL wire: which namespace, which interface name.
  *
- * When: on the way back, from the mechanism that the endpoint answered; a
- * missing name gets one here.
+ * When: on the way back, from the mechanism that the endpoint answered, where
+ * that is KERNEL; a missing name gets one here.
  * Where: in the client chain, after `mechanismTranslation` (which remembers the
  * mechanism as this element leaves it), before `remote`.
  * Leaves: nothing.
  */
-import { status } from '@grpc/grpc-js';
 import type { Step } from '../../../api/chain/element.js';
 import { interfaceNameFor, kernel } from '../../../api/elements/kernel-mechanism.js';
-import { WireError } from '../../../api/errors/wire-error.js';
 import type { Namespaces } from '../../namespaces/namespaces.js';
 import { named, socketOf } from './server.js';
 import { endpointSocket } from './side.js';
@@ -24,13 +22,7 @@ export function kernelClient(namespaces: Namespaces): Step {
 
     async request(call, request, next) {
       const answer = await next(call, request);
-      const type = answer.mechanism?.type ?? 'no mechanism';
-      if (type !== kernel.type) {
-        throw new WireError(
-          status.UNIMPLEMENTED,
-          `mechanism: ${answer.networkServiceEndpointName} answered ${type}: want ${kernel.type}`,
-        );
-      }
+      if (answer.mechanism?.type !== kernel.type) return answer;
       const spare = interfaceNameFor(answer.networkService, `endpoint:${request.connection.id}`);
       const mechanism = named(answer.mechanism, spare);
       const field = `mechanism of endpoint ${answer.networkServiceEndpointName}`;

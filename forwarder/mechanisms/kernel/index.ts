@@ -7,7 +7,9 @@ export {
   aliasPrefix,
   clientSocket,
   endpointSocket,
+  macsOf,
   type Side,
+  type SideName,
   type Socket,
   type Wish,
 } from './side.js';

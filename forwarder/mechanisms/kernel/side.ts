@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { stateKey } from '../../../api/chain/state.js';
 import { invalid } from '../../../api/errors/wire-error.js';
+import type { Tunnel } from '../vxlan/tunnel.js';
 import type { WantedEnd } from '../../links/end.js';
 import type { Place } from '../../namespaces/namespaces.js';
 
@@ -16,6 +17,8 @@ export interface Socket {
   readonly name: string;
   /** Who asked for the name, for errors. */
   readonly field: string;
+  /** The side is on another node: this is the end that a tunnel goes on from, in the forwarder's own namespace. */
+  readonly tunnel?: Tunnel | undefined;
 }
 
 /** Set by the mechanism's server element. */

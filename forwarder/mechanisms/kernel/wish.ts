@@ -19,8 +19,10 @@ export function wishOf(connection: Connection, options: WishOptions): Wish {
   const alias = aliasOf(options.forwarder, id);
   const side = (name: SideName, opposite: SideName): Side => {
     const view = viewOf(connection, name, { ownMac: macs[name], oppositeMac: macs[opposite] });
-    const parts = sum(options.facets.map((facet) => facet(view)));
     const socket = options[name];
+    const all = sum(options.facets.map((facet) => facet(view)));
+    // A host end is a way through: it has no addresses, and nobody speaks there.
+    const parts = socket.tunnel ? { ...sum([]), mtu: all.mtu, silent: true } : all;
     return { ...socket, wanted: { name: socket.name, mac: macs[name], alias, ...parts } };
   };
   return { id, client: side('client', 'endpoint'), endpoint: side('endpoint', 'client') };

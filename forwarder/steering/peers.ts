@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The peers of this forwarder and the strands to each, kept in the plane's maps
+ * as the links on both sides are now.
+ *
+ * Numbers of peers and strands outlive this process: they are found again by
+ * name and by addresses. A strand with other addresses is another strand.
+ */
+import { status } from '@grpc/grpc-js';
+import { WireError } from '../../api/errors/wire-error.js';
+import { downReasons, limits } from '../../bpf/loader/layout.js';
+import type { TunnelNode } from '../mechanisms/vxlan/node.js';
+import type { Link } from '../underlay/link.js';
+import { Numbers } from './numbers.js';
+import type { Plane } from './plane.js';
+import { addressBytes, strandsTo, type WantedStrand } from './strands.js';
+
+/** A strand with its number. */
+export interface Strand extends WantedStrand {
+  readonly id: number;
+  readonly peer: number;
+}
+
+/** A peer with its number. */
+export interface Peer {
+  readonly id: number;
+  readonly node: TunnelNode;
+  strands: readonly Strand[];
+}
+
+/** What {@link Peers.converge} did. */
+export interface Changes {
+  /** Other strands than before: slot tables must be written anew. */
+  readonly strands: boolean;
+  /** One may be used again that might not before. */
+  readonly back: boolean;
+}
+
+/** See the head of this file. */
+export class Peers {
+  readonly #plane: Plane;
+  readonly #peers = new Map<string, Peer>();
+  readonly #peerIds: Numbers;
+  readonly #strandIds: Numbers;
+  /** By peer and addresses; also those that a former life made. */
+  readonly #ids = new Map<string, number>();
+  /** As last written into the maps. */
+  readonly #down = new Map<number, number>();
+  readonly #byOperator = new Set<number>();
+
+  constructor(plane: Plane) {
+    this.#plane = plane;
+    this.#peerIds = new Numbers('peers', 1 << 16);
+    this.#strandIds = new Numbers('strands', limits.strands);
+    for (const [id, { name = '' }] of plane.namesOf('peer')) this.#peerIds.take(id, name);
+    for (const [{ value: id }, found] of plane.tables.strands.entries()) {
+      if (found.device === 0) continue;
+      const key = strandKey(found.peer, found.local, found.remote);
+      this.#strandIds.take(id, key);
+      this.#ids.set(key, id);
+      this.#down.set(id, found.down);
+      if (found.down & downReasons.operator) this.#byOperator.add(id);
+    }
+  }
+
+  get all(): readonly Peer[] {
+    return [...this.#peers.values()];
+  }
+
+  get(name: string): Peer | undefined {
+    return this.#peers.get(name);
+  }
+
+  /** Every strand there is. */
+  get strands(): readonly Strand[] {
+    return this.all.flatMap(({ strands }) => strands);
+  }
+
+  /** Whether any strand to the peer can be used. */
+  usable(name: string): boolean {
+    const strands = this.#peers.get(name)?.strands ?? [];
+    return strands.some(({ id, down }) => down === 0 && !this.#byOperator.has(id));
+  }
+
+  /** Know what a peer told of itself; says whether it is news. */
+  set(node: TunnelNode): boolean {
+    const before = this.#peers.get(node.name);
+    if (before && JSON.stringify(before.node) === JSON.stringify(node)) return false;
+    const id = before?.id ?? this.#peerIds.of(node.name);
+    this.#peers.set(node.name, { id, node, strands: before?.strands ?? [] });
+    this.#plane.setName('peer', id, { name: node.name, site: node.site });
+    return true;
+  }
+
+  /** Forget a peer that no wire goes to; its strands go with it. */
+  remove(name: string): void {
+    const peer = this.#peers.get(name);
+    if (peer === undefined) return;
+    for (const { id } of peer.strands) this.#drop(id);
+    this.#peers.delete(name);
+    this.#peerIds.free(peer.id);
+    this.#plane.setName('peer', peer.id, undefined);
+  }
+
+  /** Make every peer's strands what they should be with these links. */
+  converge(links: readonly Link[], deviceOf: (node: TunnelNode) => number): Changes {
+    let strands = false;
+    let back = false;
+    for (const peer of this.#peers.values()) {
+      const before = peer.strands;
+      peer.strands = strandsTo(peer.node, links).map((wanted) => {
+        const id = this.#idOf(peer, wanted);
+        const was = this.#down.get(id);
+        this.#write(peer, { ...wanted, id, peer: peer.id }, deviceOf(peer.node));
+        back ||= was !== undefined && was !== 0 && this.#down.get(id) === 0;
+        return { ...wanted, id, peer: peer.id };
+      });
+      const kept = new Set(peer.strands.map(({ id }) => id));
+      for (const { id } of before) if (!kept.has(id)) this.#drop(id);
+      strands ||= tableText(before) !== tableText(peer.strands);
+    }
+    return { strands, back };
+  }
+
+  /** Take away what a former life had and nobody knows any more. Run once, after adoption. */
+  prune(): void {
+    const known = new Set(this.strands.map(({ id }) => id));
+    for (const id of [...this.#ids.values()]) if (!known.has(id)) this.#drop(id);
+    for (const [id, { name = '' }] of this.#plane.namesOf('peer')) {
+      if (!this.#peers.has(name)) {
+        this.#peerIds.free(id);
+        this.#plane.setName('peer', id, undefined);
+      }
+    }
+  }
+
+  /** The operator's hand on one strand; says whether that changed anything. */
+  setByOperator(name: string, up: boolean): boolean {
+    const strand = this.strands.find((one) => one.name === name);
+    if (strand === undefined) {
+      const known = this.strands.map((one) => one.name).join(', ') || 'none';
+      throw new WireError(status.NOT_FOUND, `strand "${name}" is not known: want one of ${known}`);
+    }
+    if (this.#byOperator.has(strand.id) !== up) return false;
+    if (up) this.#byOperator.delete(strand.id);
+    else this.#byOperator.add(strand.id);
+    this.#setDown(strand.id, strand.down);
+    return true;
+  }
+
+  #idOf({ id: peer }: Peer, { local, remote }: WantedStrand): number {
+    const key = strandKey(peer, addressBytes(local), addressBytes(remote));
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    const id = this.#strandIds.of(key);
+    this.#ids.set(key, id);
+    return id;
+  }
+
+  #write(peer: Peer, strand: Strand, device: number): void {
+    const { id, link, mtu, family, peerLink, name } = strand;
+    const [local, remote] = [addressBytes(strand.local), addressBytes(strand.remote)];
+    const down = strand.down | (this.#byOperator.has(id) ? downReasons.operator : 0);
+    const { tables } = this.#plane;
+    const value = { local, remote, device, peer: peer.id, link: link.id, mtu, family };
+    const found = tables.strands.get({ value: id });
+    const same =
+      found?.device === device && found.mtu === mtu && found.link === link.id && this.#down.has(id);
+    // Its own word for what changes while packets are read: the rest says the same as before.
+    if (!same) tables.strands.set({ value: id }, { ...value, down });
+    this.#setDown(id, strand.down);
+    this.#plane.setName('strand', id, {
+      link: link.config.name,
+      peerLink,
+      peer: peer.node.name,
+      name,
+    });
+    if (!same) tables.paths.set({ local, remote }, { strand: id, peer: peer.id });
+  }
+
+  #setDown(id: number, reasons: number): void {
+    const down = reasons | (this.#byOperator.has(id) ? downReasons.operator : 0);
+    if (this.#down.get(id) === down) return;
+    this.#plane.setDown(id, down);
+    this.#down.set(id, down);
+  }
+
+  #drop(id: number): void {
+    this.#plane.setDown(id, downReasons.address);
+    const found = this.#plane.tables.strands.get({ value: id });
+    if (found !== undefined) {
+      const { local, remote } = found;
+      this.#plane.tables.paths.delete({ local, remote });
+      this.#ids.delete(strandKey(found.peer, local, remote));
+    }
+    this.#plane.tables.strands.set({ value: id }, { down: downReasons.address });
+    this.#plane.setName('strand', id, undefined);
+    this.#strandIds.free(id);
+    this.#down.delete(id);
+    this.#byOperator.delete(id);
+  }
+}
+
+function strandKey(peer: number, local: Uint8Array, remote: Uint8Array): string {
+  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+  return `${String(peer)}:${hex(local)}:${hex(remote)}`;
+}
+
+/** What slot tables are made of. */
+function tableText(strands: readonly Strand[]): string {
+  return JSON.stringify(strands.map(({ id, link }) => [id, link.config]));
+}

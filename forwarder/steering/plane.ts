@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The data plane's pinned maps and programs, as a former life left them or as
+ * they are made now. Nothing here knows of policies or Requests.
+ *
+ * Leaves: everything, on purpose: packets flow without this process.
+ */
+import { rmSync } from 'node:fs';
+import type { Logger } from '../../api/log/log.js';
+import { openPlane, type OpenedPlane } from '../../bpf/loader/adopt.js';
+import { attach, type Attachment } from '../../bpf/loader/attach.js';
+import { gracePeriod } from '../../bpf/loader/grace.js';
+import * as layout from '../../bpf/loader/layout.js';
+import type { BpfMap } from '../../bpf/loader/map.js';
+import { objectPath } from '../../bpf/loader/objects.js';
+import { Table } from './table.js';
+
+const { number32 } = layout;
+
+/** What {@link Plane.open} works with. */
+export interface PlaneOptions {
+  /** The forwarder's own directory in a bpffs. */
+  readonly directory: string;
+  readonly log: Logger;
+  /** Cached sessions of each family, where the map is made now. */
+  readonly sessions: number;
+  /** New cached sessions per second and wire; 0 is no limit. */
+  readonly insertRate: number;
+}
+
+/** What a name is of. */
+export type Kind = keyof typeof layout.kinds;
+
+/** See the head of this file. */
+export class Plane implements Disposable {
+  readonly tables;
+  readonly #opened: OpenedPlane;
+  readonly #control: BpfMap;
+  readonly #strands: BpfMap;
+  readonly #directory: string;
+  readonly #names = new Map<string, string>();
+
+  private constructor(opened: OpenedPlane, { directory, insertRate }: PlaneOptions) {
+    this.#opened = opened;
+    this.#directory = directory;
+    this.tables = tablesOf((name) => opened.map(name));
+    this.#control = opened.map('control');
+    this.#strands = opened.map('strands');
+    const { offsets } = layout.control;
+    this.#control.store32(0, offsets.layout, layout.layoutVersion);
+    this.#control.store32(0, offsets.insert_rate, insertRate);
+    for (const [{ kind, id }, { text }] of this.tables.names.entries()) {
+      this.#names.set(nameKey(kind, id), textOf(text));
+    }
+  }
+
+  /** Adopt what is pinned there, or load it. */
+  static async open(options: PlaneOptions): Promise<Plane> {
+    const { directory, sessions, log } = options;
+    const maxEntries = { sessions4: sessions, sessions6: sessions };
+    const opened = await openPlane(directory, objectPath('wire'), { maxEntries });
+    log.info({ directory, adopted: opened.adopted }, 'data plane opened');
+    return new Plane(opened, options);
+  }
+
+  /** The number of the tables in force; 0 before the first. */
+  get generation(): number {
+    return this.#control.load32(0, layout.control.offsets.generation);
+  }
+
+  /** Put the other bank in force: from one packet to the next. */
+  flip(): number {
+    const next = ((this.generation + 1) & 0xffff_ffff) >>> 0 || 2;
+    this.#control.store32(0, layout.control.offsets.generation, next);
+    return next;
+  }
+
+  /** Resolves when every packet that may have read the bank not in force has gone. */
+  settled(): Promise<void> {
+    return gracePeriod();
+  }
+
+  /** Tell the programs how many pins there are. */
+  countPins(): void {
+    const pins = this.tables.pins.map.keys().length;
+    this.#control.store32(0, layout.control.offsets.pins, pins);
+  }
+
+  /** Why the strand is not used, as one store. */
+  setDown(strand: number, reasons: number): void {
+    this.#strands.store32(strand, layout.strand.offsets.down, reasons);
+  }
+
+  /** Say what a number means; no text where it means nothing any more. */
+  setName(kind: Kind, id: number, text: object | undefined): void {
+    const number = layout.kinds[kind];
+    const key = nameKey(number, id);
+    if (text === undefined) {
+      if (this.#names.delete(key)) this.tables.names.delete({ kind: number, id });
+      return;
+    }
+    const json = fitting(text);
+    if (this.#names.get(key) === json) return;
+    this.tables.names.set({ kind: number, id }, { text: Buffer.from(json) });
+    this.#names.set(key, json);
+  }
+
+  /** What a number means. */
+  nameOf(kind: Kind, id: number): Readonly<Record<string, string>> | undefined {
+    const text = this.#names.get(nameKey(layout.kinds[kind], id));
+    return text === undefined ? undefined : parse(text);
+  }
+
+  /** All numbers of a kind that mean something. */
+  namesOf(kind: Kind): ReadonlyMap<number, Readonly<Record<string, string>>> {
+    const prefix = `${String(layout.kinds[kind])}:`;
+    const own = [...this.#names].filter(([key]) => key.startsWith(prefix));
+    return new Map(own.map(([key, text]) => [Number(key.slice(prefix.length)), parse(text)]));
+  }
+
+  /** Forget a program attached to an interface that is gone. */
+  unpin(program: 'wire_tx' | 'wire_rx', ifindex: number): void {
+    rmSync(this.#pin(program, ifindex), { force: true });
+  }
+
+  /** Steer what comes in there, from a wire's host end or from other nodes. */
+  attach(program: 'wire_tx' | 'wire_rx', ifindex: number): Promise<Attachment> {
+    const pin = this.#pin(program, ifindex);
+    return attach(this.#opened.program(program), { ifindex, hook: 'ingress', pin });
+  }
+
+  #pin(program: string, ifindex: number): string {
+    return `${this.#directory}/links/${program}-${String(ifindex)}`;
+  }
+
+  [Symbol.dispose](): void {
+    this.#opened[Symbol.dispose]();
+  }
+}
+
+function tablesOf(map: (name: string) => BpfMap) {
+  return {
+    ports: new Table(map('ports'), number32, number32),
+    wires: new Table(map('wires'), number32, layout.wire),
+    strands: new Table(map('strands'), number32, layout.strand),
+    paths: new Table(map('paths'), layout.path, layout.pathOf),
+    tunnels: new Table(map('tunnels'), layout.tunnel, number32),
+    rulesets: new Table(map('rulesets'), number32, layout.ruleset),
+    rules: new Table(map('rules'), number32, layout.rule),
+    criteria: new Table(map('criteria'), layout.criterion, layout.bits),
+    exact: new Table(map('exact'), number32, layout.bits),
+    wireRules: new Table(map('wire_rules'), layout.wireBank, layout.bits),
+    classes: new Table(map('classes'), layout.classOf, layout.classSlots),
+    sessions4: new Table(map('sessions4'), layout.flow4, layout.session),
+    sessions6: new Table(map('sessions6'), layout.flow, layout.session),
+    pins: new Table(map('pins'), layout.flow, layout.pin),
+    names: new Table(map('names'), layout.nameOf, layout.name),
+  };
+}
+
+/** As JSON; of what is longer than its place, the longest texts are cut. */
+function fitting(text: object): string {
+  for (let most = 128; ; most -= 8) {
+    const json = JSON.stringify(text, (_key, value: unknown) =>
+      typeof value === 'string' ? value.slice(0, most) : value,
+    );
+    if (Buffer.byteLength(json) < layout.limits.name) return json;
+  }
+}
+
+function nameKey(kind: number, id: number): string {
+  return `${String(kind)}:${String(id)}`;
+}
+
+function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(bytes.subarray(0, end < 0 ? undefined : end)).toString();
+}
+
+function parse(text: string): Readonly<Record<string, string>> {
+  return JSON.parse(text) as Record<string, string>;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The WAN side of a node, where its site's file says that it has one: links,
+ * data plane, policies; kept as the file is, from now on.
+ */
+import { systemClock } from '../api/chain/clock.js';
+import type { Logger } from '../api/log/log.js';
+import { servicesOf } from '../api/site/classes.js';
+import type { SiteFiles } from '../api/site/types.js';
+import { watchSiteFiles } from '../api/site/watch.js';
+import { bpfDirectory } from '../bpf/loader/bpffs.js';
+import type { Wan } from './chain.js';
+import type { Config } from './config.js';
+import type { Place } from './namespaces/namespaces.js';
+import { Gateway } from './gateway/gateway.js';
+import { Plane } from './steering/plane.js';
+import { Steering } from './steering/steering.js';
+import { Underlay } from './underlay/underlay.js';
+
+/** What {@link openWan} works with; what ends it is added to `undo`. */
+export interface WanOptions {
+  readonly config: Config;
+  readonly home: Place;
+  readonly log: Logger;
+  readonly undo: (() => unknown)[];
+}
+
+/** The node's WAN side; nothing where no site's file is given. */
+export async function openWan({ config, home, log, undo }: WanOptions): Promise<Wan | undefined> {
+  const { NSM_NAME: name, WANWIRE_SITE_FILE: paths } = config;
+  if (paths.length === 0) return undefined;
+  const own = <T extends Disposable>(part: T): T => {
+    undo.push(() => {
+      part[Symbol.dispose]();
+    });
+    return part;
+  };
+  const files = own(await watchSiteFiles(paths, { log, clock: systemClock }));
+  const { site } = files.current;
+  const underlay = own(await Underlay.start({ forwarder: name, log, links: site.links }));
+  const directory = config.WANWIRE_BPF_DIR ?? (await bpfDirectory(name));
+  const plane = own(
+    await Plane.open({
+      directory,
+      log,
+      sessions: config.WANWIRE_MAX_SESSIONS,
+      insertRate: config.WANWIRE_INSERT_RATE,
+    }),
+  );
+  plane.setName('node', 0, { name, site: site.name });
+  const port = site.vxlanPort;
+  const policies = servicesOf(files.current);
+  const steering = await Steering.open({ plane, underlay, port, policies, log });
+  const gateway = new Gateway({ forwarder: name, log });
+  follow({ steering, underlay, files, log });
+  const node = { name: `${name}@${site.name}`, site: site.name, port, home };
+  return { steering, gateway, self: { ...node, links: () => underlay.links, steering } };
+}
+
+interface Followed {
+  readonly steering: Steering;
+  readonly underlay: Underlay;
+  readonly files: { onChange(changed: (files: SiteFiles) => void): void };
+  readonly log: Logger;
+}
+
+/** Do as links and files do. */
+function follow({ steering, underlay, files, log }: Followed): void {
+  underlay.onChange(() => {
+    steering.linksChanged().catch((reason: unknown) => {
+      log.error({ err: reason }, 'strands do not follow their links');
+    });
+  });
+  files.onChange((changed) => {
+    apply(changed).catch((reason: unknown) => {
+      log.error({ err: reason }, "the site's file cannot be applied");
+    });
+  });
+  async function apply(changed: SiteFiles): Promise<void> {
+    await underlay.setLinks(changed.site.links);
+    const began = performance.now();
+    const generation = await steering.setPolicies(servicesOf(changed));
+    const ms = Math.round(performance.now() - began);
+    log.info({ generation, ms }, "the site's file is in force");
+  }
+}
