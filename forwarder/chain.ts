@@ -40,6 +40,7 @@ import type { Wires } from './mechanisms/kernel/index.js';
 import { vxlanClient, vxlanServer, type TunnelSelf } from './mechanisms/vxlan/index.js';
 import type { Namespaces } from './namespaces/namespaces.js';
 import type { Records } from './records.js';
+import type { AskAgain } from './steering/again.js';
 import type { Steering } from './steering/steering.js';
 
 /** What an answered Connection says of both ends of the wire, in NSM's order. */
@@ -73,6 +74,7 @@ export interface Wan {
   readonly self: TunnelSelf;
   readonly steering: Steering;
   readonly gateway: Gateway;
+  readonly again: AskAgain;
 }
 
 /** The forwarder's chain. */
@@ -110,6 +112,6 @@ export function forwarderChain(parts: ForwarderParts): Chain {
     // What the endpoint answered, made so on both sides at once.
     ...(wan ? [gateway({ gateway: wan.gateway, home: wan.self.home })] : []),
     wire({ forwarder: name, wires, records }, ...kernelFacets),
-    ...(wan ? [steer({ wires, steering: wan.steering })] : []),
+    ...(wan ? [steer({ wires, steering: wan.steering, again: wan.again })] : []),
   );
 }

@@ -7,12 +7,14 @@ import { systemClock } from '../api/chain/clock.js';
 import type { Logger } from '../api/log/log.js';
 import { servicesOf } from '../api/site/classes.js';
 import type { SiteFiles } from '../api/site/types.js';
-import { watchSiteFiles } from '../api/site/watch.js';
+import { watchSiteFiles, type SiteWatch } from '../api/site/watch.js';
 import { bpfDirectory } from '../bpf/loader/bpffs.js';
 import type { Wan } from './chain.js';
 import type { Config } from './config.js';
 import type { Place } from './namespaces/namespaces.js';
 import { Gateway } from './gateway/gateway.js';
+import { nodeOf } from './mechanisms/vxlan/self.js';
+import { AskAgain } from './steering/again.js';
 import { Plane } from './steering/plane.js';
 import { Steering } from './steering/steering.js';
 import { Underlay } from './underlay/underlay.js';
@@ -52,35 +54,46 @@ export async function openWan({ config, home, log, undo }: WanOptions): Promise<
   const policies = servicesOf(files.current);
   const steering = await Steering.open({ plane, underlay, port, policies, log });
   const gateway = new Gateway({ forwarder: name, log });
-  follow({ steering, underlay, files, log });
+  const again = new AskAgain(log);
   const node = { name: `${name}@${site.name}`, site: site.name, port, home };
-  return { steering, gateway, self: { ...node, links: () => underlay.links, steering } };
+  const self = { ...node, links: () => underlay.links, steering };
+  const wan = { steering, gateway, again, self };
+  followLinks(wan, underlay, log);
+  followFiles(wan, underlay, files, log);
+  return wan;
 }
 
-interface Followed {
-  readonly steering: Steering;
-  readonly underlay: Underlay;
-  readonly files: { onChange(changed: (files: SiteFiles) => void): void };
-  readonly log: Logger;
-}
-
-/** Do as links and files do. */
-function follow({ steering, underlay, files, log }: Followed): void {
+/** Strands are as links are; peers are told when what they see of them changed. */
+function followLinks({ steering, again, self }: Wan, underlay: Underlay, log: Logger): void {
+  const seen = (): string => JSON.stringify(nodeOf(self));
+  let told = seen();
   underlay.onChange(() => {
-    steering.linksChanged().catch((reason: unknown) => {
-      log.error({ err: reason }, 'strands do not follow their links');
-    });
+    steering.linksChanged().then(
+      () => {
+        const now = seen();
+        if (now !== told) again.all();
+        told = now;
+      },
+      (reason: unknown) => {
+        log.error({ err: reason }, 'strands do not follow their links');
+      },
+    );
   });
+}
+
+/** Links and policies are as the file says. */
+function followFiles({ steering }: Wan, underlay: Underlay, files: SiteWatch, log: Logger): void {
+  const apply = async (changed: SiteFiles): Promise<void> => {
+    await underlay.setLinks(changed.site.links);
+    await steering.linksChanged();
+    const began = performance.now();
+    const generation = await steering.setPolicies(servicesOf(changed));
+    const ms = Math.round(performance.now() - began);
+    log.info({ generation, ms }, "the site's file is in force");
+  };
   files.onChange((changed) => {
     apply(changed).catch((reason: unknown) => {
       log.error({ err: reason }, "the site's file cannot be applied");
     });
   });
-  async function apply(changed: SiteFiles): Promise<void> {
-    await underlay.setLinks(changed.site.links);
-    const began = performance.now();
-    const generation = await steering.setPolicies(servicesOf(changed));
-    const ms = Math.round(performance.now() - began);
-    log.info({ generation, ms }, "the site's file is in force");
-  }
 }

@@ -17,6 +17,7 @@ import type { Connection } from '../../api/gen/connection.js';
 import { macsOf, type Indexes, type SideName, type Socket } from '../mechanisms/kernel/index.js';
 import { clientSocket, endpointSocket, type Wires } from '../mechanisms/kernel/index.js';
 import { placeKey } from '../namespaces/namespaces.js';
+import type { AskAgain } from '../steering/again.js';
 import type { Steering } from '../steering/steering.js';
 import type { SteeredWire } from '../steering/wire.js';
 
@@ -24,10 +25,12 @@ import type { SteeredWire } from '../steering/wire.js';
 export interface SteerOptions {
   readonly wires: Pick<Wires, 'get'>;
   readonly steering: Pick<Steering, 'get' | 'add' | 'remove'>;
+  /** Told of the wires that we asked a peer for. */
+  readonly again: Pick<AskAgain, 'keep' | 'forget'>;
 }
 
 /** The element. */
-export function steer({ wires, steering }: SteerOptions): Step {
+export function steer({ wires, steering, again }: SteerOptions): Step {
   return {
     kind: 'step',
     name: 'steer',
@@ -48,10 +51,14 @@ export function steer({ wires, steering }: SteerOptions): Step {
       await steering.add(steered);
       const answer = await next(call, request);
       rollback.commit();
+      if (steered.leader) again.keep(connection.id, call.again);
       return answer;
     },
 
-    close: (_call, connection) => steering.remove(connection.id),
+    close(_call, { id }) {
+      again.forget(id);
+      return steering.remove(id);
+    },
   };
 }
 

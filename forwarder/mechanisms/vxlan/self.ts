@@ -21,18 +21,21 @@ export interface TunnelSelf {
 }
 
 /** Ourselves now, with the largest inner packet; FAILED_PRECONDITION where no link could carry a wire. */
-export function selfNow({ name, site, port, links }: TunnelSelf): {
-  readonly node: TunnelNode;
-  readonly mtu: number;
-} {
+export function selfNow(self: TunnelSelf): { readonly node: TunnelNode; readonly mtu: number } {
+  const node = nodeOf(self);
+  const mtu = tunnelMtu(node.links);
+  if (mtu !== undefined) return { node, mtu };
+  throw new WireError(status.FAILED_PRECONDITION, why(self.links(), self.site));
+}
+
+/** Ourselves with the links that have an address now. */
+export function nodeOf({ name, site, port, links }: TunnelSelf): TunnelNode {
   const own = links()
     .filter(({ addresses: { v4, v6 } }) => v4 !== undefined || v6 !== undefined)
     .map(({ config, addresses, mtu }) => {
       return { name: config.name, network: config.network, ...addresses, mtu };
     });
-  const mtu = tunnelMtu(own);
-  if (mtu === undefined) throw new WireError(status.FAILED_PRECONDITION, why(links(), site));
-  return { node: { name, site, port, links: own }, mtu };
+  return { name, site, port, links: own };
 }
 
 function why(links: readonly Link[], site: string): string {
