@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Where a server listens and a client dials: `unix:///path` or `tcp://host:port`, nothing else. */
+/**
+ * Where a server listens and a client dials: `unix:///path` or `tcp://host:port`;
+ * a client also takes `tcp://host:port,host:port`, one peer with several addresses.
+ */
 import { isIP } from 'node:net';
 import { invalid } from '../errors/wire-error.js';
 
@@ -11,6 +14,8 @@ export type Address =
 /** What `struct sockaddr_un` has room for, less the final zero. */
 const longestPath = 107;
 const wanted = 'unix:///path or tcp://host:port';
+/** More than any site has links. */
+const mostAddresses = 16;
 const tcp = /^tcp:\/\/(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]*)):([0-9]{1,5})$/;
 
 /** Take a URL apart; INVALID_ARGUMENT naming `field` where it is neither kind. */
@@ -21,6 +26,33 @@ export function parseAddress(url: string, field = 'url'): Address {
   if (digits === undefined || port > 65_535) throw invalid(field, url, wanted);
   if (six !== undefined && isIP(six) !== 6) throw invalid(field, url, wanted);
   return { kind: 'tcp', url, host: six ?? other ?? '', port };
+}
+
+/** As {@link parseAddress}; a comma list of `host:port` is one address each, in order, none twice. */
+export function parseAddresses(url: string, field = 'url'): readonly [Address, ...Address[]] {
+  if (!url.startsWith('tcp://') || !url.includes(',')) return [parseAddress(url, field)];
+  const parts = url.slice('tcp://'.length).split(',');
+  if (parts.length > mostAddresses) {
+    throw invalid(field, url.slice(0, 256), `at most ${String(mostAddresses)} addresses`);
+  }
+  const [first, ...others] = [...new Set(parts)].map((part) =>
+    parseAddress(`tcp://${part}`, field),
+  );
+  if (first === undefined) throw invalid(field, url, wanted);
+  return [first, ...others];
+}
+
+/** The URL of a peer that is reached at any of these `host:port`. */
+export function peerUrl(control: readonly string[]): string {
+  return `tcp://${control.join(',')}`;
+}
+
+/** `host:port` in one spelling, to compare by; the path of a unix socket. */
+export function placeOf(address: Address): string {
+  if (address.kind === 'unix') return address.path;
+  const { host, port } = address;
+  const usual = isIP(host) === 6 ? `[${new URL(`tcp://[${host}]`).hostname.slice(1, -1)}]` : host;
+  return `${usual.toLowerCase()}:${String(port)}`;
 }
 
 function unixAddress(url: string, field: string): Address {

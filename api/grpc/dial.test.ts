@@ -94,6 +94,7 @@ t.test('what must not be dialled is refused at once', (t) => {
   for (const url of ['tcp://192.0.2.1:5001', 'tcp://[2001:db8::1]:5001', 'tcp://localhost.x:1']) {
     t.throws(() => insecure.acquire(url), { message: /loopback/ });
   }
+  t.throws(() => insecure.acquire('tcp://127.0.0.1:1,192.0.2.1:5001'), { message: /loopback/ });
   const wrong = ['', 'x', 'unix:x', 'unix://host/x', 'tcp://h', 'tcp://h:99999', 'http://h:1'];
   for (const url of [...wrong, `unix:///${'x'.repeat(200)}`, 'inode://4/1', 'unix:///a\0b']) {
     t.throws(() => insecure.acquire(url), { code: status.INVALID_ARGUMENT }, url);
@@ -102,3 +103,24 @@ t.test('what must not be dialled is refused at once', (t) => {
   t.throws(() => insecure.acquire('unix:///run/x.sock'), { code: status.CANCELLED });
   t.end();
 });
+
+t.test(
+  'control addresses may be dialled and listened on in plaintext, each with one warning',
+  async (t) => {
+    const warned: unknown[] = [];
+    const log = { ...silentLogger(), warn: (fields: unknown) => warned.push(fields) };
+    const allowed = (place: string): boolean =>
+      place === '192.0.2.1:5001' || place === '[2001:db8::1]:5001';
+    const peers = channels({ dialTimeoutMs: 1, insecure: true, log: log as never, allowed });
+    t.teardown(() => {
+      peers[Symbol.dispose]();
+    });
+    peers.acquire('tcp://192.0.2.1:5001,[2001:DB8:0::1]:5001');
+    peers.acquire('tcp://192.0.2.1:5001');
+    t.same(warned, [{ address: '192.0.2.1:5001' }, { address: '[2001:db8::1]:5001' }]);
+    t.throws(() => peers.acquire('tcp://192.0.2.1:5002'), { message: /spec.peers/ });
+    t.throws(() => peers.acquire('tcp://192.0.2.1:5001,192.0.2.2:5001'), { message: /192.0.2.2/ });
+    const secure = channels({ dialTimeoutMs: 1, insecure: false, log: silentLogger(), allowed });
+    t.throws(() => secure.acquire('tcp://192.0.2.1:5001'), { message: /WANWIRE_INSECURE=true/ });
+  },
+);

@@ -9,10 +9,9 @@
 import { Server, type ServerOptions } from '@grpc/grpc-js';
 import type { Clock } from '../chain/clock.js';
 import type { Chain } from '../chain/element.js';
-import type { Logger } from '../log/log.js';
 import type { Registries } from '../registry/registry.js';
 import { parseAddress, type Address } from './address.js';
-import { serverCredentialsFor } from './credentials.js';
+import { credentials, type Credentials, type PlaintextOptions } from './credentials.js';
 import type { Door } from './handlers.js';
 import { serveHealth } from './health.js';
 import { limits } from './limits.js';
@@ -20,12 +19,9 @@ import { bind } from './listen.js';
 import { serveChain, serveEvents, serveRegistries, type EventSource } from './services.js';
 
 /** What is served, and where. */
-export interface ServeOptions {
+export interface ServeOptions extends PlaintextOptions {
   /** `unix:///path` or `tcp://host:port`; port 0 takes a free one. */
   readonly listenOn: readonly string[];
-  /** Allow plaintext on unix sockets and loopback (`WANWIRE_INSECURE`). */
-  readonly insecure: boolean;
-  readonly log: Logger;
   readonly clock: Clock;
   readonly chain?: Chain;
   readonly events?: EventSource;
@@ -59,8 +55,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   try {
     // All mistakes in URLs are found before anything is bound.
     const addresses = options.listenOn.map((url) => parseAddress(url, 'listen URL'));
-    for (const address of addresses) serverCredentialsFor(address, options.insecure);
-    for (const address of addresses) started.push(await listen(address, options));
+    const security = credentials(options);
+    for (const address of addresses) security.toListen(address);
+    for (const address of addresses) started.push(await listen(address, options, security));
   } catch (reason) {
     await close(0);
     throw reason;
@@ -73,15 +70,18 @@ interface Listening {
   close(graceMs: number): Promise<void>;
 }
 
-async function listen(address: Address, options: ServeOptions): Promise<Listening> {
+async function listen(
+  address: Address,
+  options: ServeOptions,
+  security: Credentials,
+): Promise<Listening> {
   const { log, clock } = options;
   const server = new Server(serverOptions);
   const streams = new Set<() => void>();
   const door: Door = { url: address.url, log, clock, streams };
   const names = addServices(server, door, options);
   serveHealth(server, door, names);
-  const credentials = serverCredentialsFor(address, options.insecure);
-  const url = await bind(server, address, credentials, options.socketMode ?? 0o600);
+  const url = await bind(server, address, security.toListen(address), options.socketMode ?? 0o600);
   return { url, close: (graceMs) => shutDown(server, streams, graceMs) };
 }
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The connection to one address: a grpc-js client that is waited for. `several-lines.ts` has one for many. */
+import {
+  Client,
+  connectivityState,
+  type ChannelCredentials,
+  type ChannelOptions,
+} from '@grpc/grpc-js';
+import { UnreachableError } from '../errors/unreachable-error.js';
+import { grpcTarget, type Address } from './address.js';
+import { limits } from './limits.js';
+
+/** A way to a peer. */
+export interface Line {
+  /** What calls are made with, once connected. */
+  readonly client: Client;
+  /** Whether a call would go out at once; an idle line starts to connect. */
+  isReady(): boolean;
+  /** Resolves once a call can be made, if only to hear why it cannot be answered; an abort ends the waiting too. */
+  connected(deadlineMs: number, signal: AbortSignal): Promise<void>;
+  /** A call had no answer in its time: look for a better way, where there may be one. */
+  suspect(): void;
+  close(): void;
+}
+
+/** What every line needs. */
+export interface LineOptions {
+  readonly url: string;
+  readonly credentials: ChannelCredentials;
+  /** How long a call waits for a connection. */
+  readonly dialTimeoutMs: number;
+}
+
+/** How grpc-js is to behave towards peers. */
+export const channelOptions: ChannelOptions = {
+  'grpc.max_receive_message_length': limits.answer,
+  'grpc.initial_reconnect_backoff_ms': 50,
+  'grpc.max_reconnect_backoff_ms': 1_000,
+  // Peers are never asked for configuration by DNS, nor reached through a proxy.
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.enable_channelz': 0,
+  'grpc.enable_http_proxy': 0,
+  // Whether to try again is decided by `retry` and `heal`, which know what a Request means.
+  'grpc.enable_retries': 0,
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.default_authority': 'localhost',
+  // The global pool keeps the connection of a closed channel for 10 seconds.
+  'grpc.use_local_subchannel_pool': 1,
+};
+
+/** The line to the one address there is. */
+export class OneLine implements Line {
+  readonly client: Client;
+  readonly #options: LineOptions;
+
+  constructor(address: Address, options: LineOptions) {
+    this.#options = options;
+    this.client = new Client(grpcTarget(address), options.credentials, channelOptions);
+  }
+
+  isReady(): boolean {
+    return stateOf(this.client, true) === connectivityState.READY;
+  }
+
+  async connected(deadlineMs: number, signal: AbortSignal): Promise<void> {
+    const { url, dialTimeoutMs } = this.#options;
+    const latestMs = Math.min(Date.now() + dialTimeoutMs, deadlineMs);
+    const problem = await untilState(this.client, ready, latestMs, signal);
+    if (problem === undefined) return;
+    const state = stateOf(this.client, false);
+    // A call fails at once now, and tells why there is no connection.
+    if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.READY) return;
+    const text = `${url}: no connection within ${String(dialTimeoutMs)} ms`;
+    throw new UnreachableError(text, { cause: problem });
+  }
+
+  suspect(): void {
+    // Its keepalive finds out; there is no other way.
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}
+
+/** The state of waiting for. */
+export const ready: ReadonlySet<connectivityState> = new Set([connectivityState.READY]);
+
+/** A client's state; `connect` lets an idle one start. */
+export function stateOf(client: Client, connect: boolean): connectivityState {
+  return client.getChannel().getConnectivityState(connect);
+}
+
+/** Connect and wait for one of `states`; gives what was wrong, or nothing. An abort ends the waiting without a problem. */
+export function untilState(
+  client: Client,
+  states: ReadonlySet<connectivityState>,
+  latestMs: number,
+  signal: AbortSignal,
+): Promise<Error | undefined> {
+  const channel = client.getChannel();
+  return new Promise((resolve) => {
+    let over = false;
+    const done = (problem?: Error): void => {
+      over = true;
+      signal.removeEventListener('abort', onAbort);
+      resolve(problem);
+    };
+    const onAbort = (): void => {
+      done();
+    };
+    const look = (problem?: Error): void => {
+      if (over) return;
+      const state = stateOf(client, true);
+      if (problem !== undefined || states.has(state)) done(problem);
+      else if (state === connectivityState.SHUTDOWN) done(new Error('the channel was closed'));
+      else channel.watchConnectivityState(state, latestMs, look);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) done();
+    else look();
+  });
+}
