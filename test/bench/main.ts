@@ -2,9 +2,10 @@
 /** `npm run bench -- NAME [--json]`: runs one benchmark and prints its figures; it fails only when it could not measure. */
 import { parseArgs } from 'node:util';
 import { request } from './request.js';
+import { steering } from './steering.js';
 import { report, type Report } from './report.js';
 
-const benches: Readonly<Record<string, (report: Report) => Promise<void>>> = { request };
+const benches: Readonly<Record<string, (report: Report) => Promise<void>>> = { request, steering };
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
