@@ -92,7 +92,7 @@ async function build(
   });
   const events = new ConnectionEvents();
   const home = namespaces.home();
-  const wan = await openWan({ config, home, log, undo });
+  const wan = await openWan({ config, home, events, log, undo });
   const shared = { name, tokens, events, registries, channels: peers };
   const parts = { ...shared, namespaces, wires, records, wan };
   const first = begin();

@@ -4,6 +4,8 @@
  * data plane, policies; kept as the file is, from now on.
  */
 import { systemClock } from '../api/chain/clock.js';
+import type { ConnectionEvents } from '../api/elements/connection-events.js';
+import { State } from '../api/gen/connection.js';
 import type { Logger } from '../api/log/log.js';
 import { servicesOf } from '../api/site/classes.js';
 import type { SiteFiles } from '../api/site/types.js';
@@ -23,12 +25,19 @@ import { Underlay } from './underlay/underlay.js';
 export interface WanOptions {
   readonly config: Config;
   readonly home: Place;
+  readonly events: ConnectionEvents;
   readonly log: Logger;
   readonly undo: (() => unknown)[];
 }
 
 /** The node's WAN side; nothing where no site's file is given. */
-export async function openWan({ config, home, log, undo }: WanOptions): Promise<Wan | undefined> {
+export async function openWan({
+  config,
+  home,
+  events,
+  log,
+  undo,
+}: WanOptions): Promise<Wan | undefined> {
   const { NSM_NAME: name, WANWIRE_SITE_FILE: paths } = config;
   if (paths.length === 0) return undefined;
   const own = <T extends Disposable>(part: T): T => {
@@ -55,23 +64,32 @@ export async function openWan({ config, home, log, undo }: WanOptions): Promise<
   const steering = await Steering.open({ plane, underlay, port, policies, log });
   const gateway = new Gateway({ forwarder: name, log });
   const again = new AskAgain(log);
+  const retell = (): void => {
+    again.all();
+    for (const { id, leader } of steering.wires) if (!leader) askForRefresh(events, id);
+  };
   const node = { name: `${name}@${site.name}`, site: site.name, port, home };
   const self = { ...node, links: () => underlay.links, steering };
   const wan = { steering, gateway, again, self };
-  followLinks(wan, underlay, log);
+  followLinks(wan, underlay, retell, log);
   followFiles(wan, underlay, files, log);
   return wan;
 }
 
 /** Strands are as links are; peers are told when what they see of them changed. */
-function followLinks({ steering, again, self }: Wan, underlay: Underlay, log: Logger): void {
+function followLinks(
+  { steering, self }: Wan,
+  underlay: Underlay,
+  retell: () => void,
+  log: Logger,
+): void {
   const seen = (): string => JSON.stringify(nodeOf(self));
   let told = seen();
   underlay.onChange(() => {
     steering.linksChanged().then(
       () => {
         const now = seen();
-        if (now !== told) again.all();
+        if (now !== told) retell();
         told = now;
       },
       (reason: unknown) => {
@@ -79,6 +97,12 @@ function followLinks({ steering, again, self }: Wan, underlay: Underlay, log: Lo
       },
     );
   });
+}
+
+/** The wire's client has to ask again: only its Request can change what was agreed. */
+function askForRefresh(events: ConnectionEvents, id: string): void {
+  const connection = events.get(id);
+  if (connection) events.update({ ...connection, state: State.REFRESH_REQUESTED });
 }
 
 /** Links and policies are as the file says. */

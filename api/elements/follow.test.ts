@@ -61,6 +61,7 @@ t.test('what the next hop says is said of ours', async (t) => {
   t.equal(await say(1, State.DOWN), State.DOWN);
   t.match(events.get('c'), { id: 'c', payload: 'IP', path: { index: 1 } });
   t.equal(await say(1, State.UP), State.UP);
+  t.equal(await say(1, State.REFRESH_REQUESTED), State.REFRESH_REQUESTED);
   t.equal(await say(2, State.UP), State.DOWN, 'closed there is DOWN here');
   await ask();
   t.equal(events.get('c')?.state, State.UP);

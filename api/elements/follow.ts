@@ -4,7 +4,8 @@
  * index (upstream's monitor relay).
  *
  * When: on the way back begins to listen, until Close. A connection that the
- * next hop lost, or a next hop that fell silent, is told as state DOWN.
+ * next hop lost, or a next hop that fell silent, is told as state DOWN; one that
+ * it wants to be asked for again as REFRESH_REQUESTED.
  * Where: in a proxy's client chain, before `remote`: its Close must stop
  * listening before the next hop tells of it.
  * Leaves: nothing.
@@ -34,6 +35,10 @@ export function follow(channels: Channels, events: ConnectionEvents, tokens?: To
     }
     // What else a Request changed is told by our own `monitor`, when we answer it.
     const known = events.get(id);
+    if (known && news.connection.state === State.REFRESH_REQUESTED) {
+      events.update({ ...known, state: State.REFRESH_REQUESTED });
+      return;
+    }
     if (known?.state === State.DOWN) events.update({ ...known, state: State.UP });
   };
   return {

@@ -80,6 +80,16 @@ t.test('alive: the Request again; dead or nobody can tell: another', async (t) =
   }
 });
 
+t.test('a hop that asks for a refresh gets one, whatever the liveness', async (t) => {
+  const { start, tell, log, failures } = scene(() => Promise.resolve(true));
+  await start();
+  await tell(1, State.REFRESH_REQUESTED);
+  t.same(log, ['again']);
+  failures.push(new WireError(status.UNAVAILABLE, 'away'));
+  await tell(1, State.REFRESH_REQUESTED);
+  t.same(log, ['again', 'again'], 'a failure is left to the next refresh');
+});
+
 t.test('a DELETE and a broken stream are healed too', async (t) => {
   const { start, tell, log, channels, close } = scene();
   await start();

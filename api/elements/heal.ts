@@ -10,7 +10,8 @@
  * Alive (`liveness` says so): the Request is repeated as it was. Dead, or nobody can
  * tell, or the mesh no longer knows the endpoint (upstream repeats for ever then,
  * if the endpoint's namespace outlived its process): closed and chosen anew.
- * Repeated with a back-off until it succeeds.
+ * Repeated with a back-off until it succeeds. Where a hop asks for a refresh, the
+ * Request is repeated once.
  */
 import { status } from '@grpc/grpc-js';
 import type { Call } from '../chain/call.js';
@@ -88,6 +89,7 @@ class Healer implements Disposable {
     const { name, id } = ownSegment(connection);
     const told = (news: News): void => {
       if (news.kind !== 'is' || news.connection.state === State.DOWN) this.#heal(news.kind);
+      else if (news.connection.state === State.REFRESH_REQUESTED) this.#refresh();
     };
     const { clock, log } = call;
     const { channels, tokens } = this.#options;
@@ -118,6 +120,15 @@ class Healer implements Disposable {
       this.#call.log.debug({ err: reason }, 'liveness check failed');
       return false;
     }
+  }
+
+  /** Somebody on the way has something new to say (upstream's `upstreamrefresh`). */
+  #refresh(): void {
+    const { again, log } = this.#call;
+    again.request({ signal: this.#abort.signal }).catch((reason: unknown) => {
+      if (!this.#abort.signal.aborted)
+        log.info({ err: reason }, 'a refresh that was asked for failed');
+    });
   }
 
   #heal(why: News['kind'] | 'dead'): void {

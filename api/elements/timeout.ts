@@ -6,44 +6,52 @@
  * Where: after `updateToken` (it goes by the expiry of the caller's segment) and
  * before everything a Close has to undo.
  * Leaves: nothing; after a crash whoever adopts the connection sets the timer anew.
+ *
+ * A connection of another site may be held beyond that time (`held.ts`).
  */
 import { previousSegment, timestampMs } from '../chain/connection.js';
-import type { Call } from '../chain/call.js';
-import type { Timer } from '../chain/clock.js';
 import type { Step } from '../chain/element.js';
-import { stateKey } from '../chain/state.js';
 import { invalid } from '../errors/wire-error.js';
 import type { Connection } from '../gen/connection.js';
+import { HeldLease, leaseKey, PlainLease, type HeldOptions } from './held.js';
 
-interface Due extends Timer {
-  readonly atMs: number;
+/** What may be said otherwise. */
+export interface TimeoutOptions {
+  /** Which connections outlast their client's silence; none where not given. */
+  readonly held?: HeldOptions | undefined;
 }
-const due = stateKey<Due>('timeout');
 
 /** The element. At index 0 nobody called, so nothing times out. */
-export function timeout(): Step {
+export function timeout({ held }: TimeoutOptions = {}): Step {
   return {
     kind: 'step',
     name: 'timeout',
 
     async request(call, request, next) {
+      // What `begin` starts itself says nothing of the caller.
+      if (call.own) return await next(call, request);
       const now = call.clock.now();
       const expiresMs = callerExpiry(request.connection);
-      const before = call.state.get(due)?.atMs;
       // A Close that falls due now would stand in line behind us and end what we renew.
-      call.state.delete(due);
+      const before = call.state.take(leaseKey);
+      before?.stop();
       try {
         const answer = await next(call, request);
-        if (expiresMs !== undefined) arm(call, closingMs(expiresMs, call.deadlineMs, now));
+        before?.[Symbol.dispose]();
+        if (expiresMs === undefined) return answer;
+        const atMs = closingMs(expiresMs, call.deadlineMs, now);
+        const isHeld = held?.holds(call, answer) === true;
+        const lease = isHeld ? new HeldLease(call, held, answer, atMs) : new PlainLease(call, atMs);
+        call.state.set(leaseKey, lease);
         return answer;
       } catch (reason) {
-        if (before !== undefined) arm(call, before);
+        if (before !== undefined) call.state.set(leaseKey, before).start(call);
         throw reason;
       }
     },
 
     close(call) {
-      call.state.delete(due);
+      call.state.delete(leaseKey);
       return Promise.resolve();
     },
   };
@@ -56,17 +64,6 @@ export function timeout(): Step {
  */
 function closingMs(expiresMs: number, deadlineMs: number, nowMs: number): number {
   return expiresMs - Math.min(deadlineMs - nowMs, (expiresMs - nowMs) / 2);
-}
-
-function arm(call: Call, atMs: number): void {
-  const { again, log } = call;
-  const timer = call.clock.after(atMs - call.clock.now(), () => {
-    log.info('the client stopped refreshing: closing');
-    again.close().catch((reason: unknown) => {
-      log.error({ err: reason }, 'closing an expired connection failed');
-    });
-  });
-  call.state.set(due, Object.assign(timer, { atMs }));
 }
 
 function callerExpiry(connection: Connection): number | undefined {

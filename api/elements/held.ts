@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * How long a connection stands that nobody refreshes: `timeout` keeps one of these for each.
+ *
+ * Ordinarily until shortly before the caller's token expires. A caller on another site may
+ * be cut off while the wire carries on, so a held one is looked at every quarter of
+ * that time: it ends when it has been of no use for as long as a token lives, when the next
+ * hop has closed it, or when the hold is over. Meanwhile a hop that is followed by
+ * others asks them again itself, with a token of its own, or they would time out.
+ */
+import type { Call } from '../chain/call.js';
+import type { Timer } from '../chain/clock.js';
+import { ownSegment, timestampMs } from '../chain/connection.js';
+import { stateKey } from '../chain/state.js';
+import type { Connection } from '../gen/connection.js';
+
+/** Which connections are held, and how. */
+export interface HeldOptions {
+  /** Whether a connection is one to hold, such as one of another site of ours; asked with each answer. */
+  readonly holds: (call: Call, answer: Connection) => boolean;
+  /** Whether it still carries (by this hop's id); yes where not given. */
+  readonly usable?: (id: string) => boolean;
+  /** How long at most since the caller's last Request. */
+  readonly holdMs: number;
+  /** Ask the next hop again while it is held: in a forwarder. */
+  readonly refreshes?: boolean;
+}
+
+/** The time a connection has. */
+export interface Lease extends Disposable {
+  /** Go on where it was stopped. */
+  start(call: Call): void;
+  stop(): void;
+  /** The next hop has closed the connection, or does not know it any more. */
+  lost(how: 'gone' | 'missing'): void;
+}
+
+/** The lease of a connection. */
+export const leaseKey = stateKey<Lease>('timeout');
+
+/** Ends at its time. */
+export class PlainLease implements Lease {
+  readonly #atMs: number;
+  #timer: Timer | undefined;
+
+  constructor(call: Call, atMs: number) {
+    this.#atMs = atMs;
+    this.start(call);
+  }
+
+  start(call: Call): void {
+    this.#timer = call.clock.after(this.#atMs - call.clock.now(), () => {
+      close(call, 'the client stopped refreshing: closing');
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  lost(): void {
+    // The client is told, and decides.
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
+  }
+}
+
+/** Not more often than this, however short tokens live. */
+const shortestPauseMs = 100;
+
+/** See the head of this file. */
+export class HeldLease implements Lease {
+  readonly #options: HeldOptions;
+  readonly #id: string;
+  readonly #heardMs: number;
+  /** Until when it would have stood without the hold. */
+  readonly #atMs: number;
+  readonly #pauseMs: number;
+  /** When the caller is late, and the hold begins. */
+  readonly #lateMs: number;
+  #call: Call;
+  #timer: Timer | undefined;
+  #isGone = false;
+  #isTold = false;
+  #uselessMs: number | undefined;
+
+  constructor(call: Call, options: HeldOptions, answer: Connection, atMs: number) {
+    const now = call.clock.now();
+    const { expires } = ownSegment(answer);
+    const ownMs = expires === undefined ? Infinity : timestampMs(expires);
+    // What follows us goes by our token, what asks us by its own.
+    const lifeMs = Math.min(atMs, ownMs) - now;
+    this.#options = options;
+    this.#id = answer.id;
+    this.#heardMs = now;
+    this.#atMs = atMs;
+    this.#pauseMs = Math.max(lifeMs / 4, shortestPauseMs);
+    this.#lateMs = now + lifeMs * 0.4;
+    this.#call = call;
+    this.start(call);
+  }
+
+  start(call: Call): void {
+    this.#call = call;
+    this.#wait(Math.max(this.#lateMs - call.clock.now(), 0));
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  lost(how: 'gone' | 'missing'): void {
+    const isLate = this.#call.clock.now() >= this.#lateMs;
+    if (how === 'gone' || this.#options.refreshes !== true) this.#isGone = true;
+    if (isLate) this.#wait(0);
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
+    if (this.#isTold) this.#call.log.info('the other site is back, or its wire is closed');
+  }
+
+  #wait(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#call.clock.after(delayMs, () => {
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    const { clock, log } = this.#call;
+    const now = clock.now();
+    const why = this.#over(now);
+    if (why !== undefined) {
+      close(this.#call, why);
+      return;
+    }
+    if (now >= this.#atMs && !this.#isTold) {
+      this.#isTold = true;
+      log.info({ holdMs: this.#options.holdMs }, 'another site is silent: its wire is held');
+    }
+    if (this.#options.refreshes === true) {
+      this.#call.again.request().catch((reason: unknown) => {
+        log.info({ err: reason }, 'a held wire was not refreshed: trying again');
+      });
+    }
+    this.#wait(Math.min(this.#pauseMs, Math.max(this.#heardMs + this.#options.holdMs - now, 0)));
+  }
+
+  /** Why it ends now; nothing where it does not. */
+  #over(now: number): string | undefined {
+    const { usable, holdMs } = this.#options;
+    if (this.#isGone) return 'the next hop has closed a held wire: closing';
+    // A hold that is shorter than a token changes nothing.
+    if (now >= Math.max(this.#heardMs + holdMs, this.#atMs)) {
+      return 'another site was silent for too long: closing';
+    }
+    if (usable?.(this.#id) !== false) this.#uselessMs = undefined;
+    else this.#uselessMs ??= now;
+    if (now < this.#atMs || this.#uselessMs === undefined) return undefined;
+    const isUseless = now - this.#uselessMs >= this.#atMs - this.#heardMs;
+    return isUseless ? 'a held wire carries nothing any more: closing' : undefined;
+  }
+}
+
+function close({ again, log }: Call, why: string): void {
+  log.info(why);
+  again.close().catch((reason: unknown) => {
+    log.error({ err: reason }, 'closing an expired connection failed');
+  });
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Two sites in a lab: `wanwire up` at each node, as a user would start it, and
+ * clients in the edge's pod. For integration and fault tests and benchmarks.
+ */
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { Lab, type Place } from '../../lab/lab.js';
+import { World, type Player } from '../../lab/world.js';
+
+const exec = promisify(execFile);
+
+/** The built command, from the sources and from `dist`. */
+const wanwire = [
+  new URL('../../dist/cli/main.js', import.meta.url),
+  new URL('../../cli/main.js', import.meta.url),
+]
+  .map((url) => fileURLToPath(url))
+  .find((path) => existsSync(path));
+
+/** A site's name in the lab. */
+export type SiteName = 'edge' | 'cloud';
+
+/** What differs from two sites with two cables between them. */
+export interface SitesOptions {
+  /** The lab's file, or its text as a value; the default lab where not given. */
+  readonly lab?: Parameters<typeof Lab.up>[0];
+  /** Texts of site files; `{}` ones are {@link edgeSite} and {@link cloudSite}. */
+  readonly edge?: string;
+  readonly cloud?: string;
+  /** Settings for the processes of both sites. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The edge's file: two links, each a network of its own. */
+export function edgeSite(more = ''): string {
+  return `apiVersion: wanwire.io/v1alpha1
+kind: Site
+metadata: {name: edge}
+spec:
+  trustDomain: edge.example
+  links:
+    - {name: fibre, device: wan0, class: low-latency, network: n0, trusted: true}
+    - {name: lte, device: wan1, class: best-effort, network: n1, billing: metered, trusted: true}
+  peers:
+    - {site: cloud, control: ["203.0.113.10:5001", "198.51.100.10:5001"]}
+---
+${more === '' ? policy() : more}`;
+}
+
+/** DSCP EF on the fibre, everything else on the LTE link. */
+export function policy(voice = 'low-latency', rest = 'best-effort', strict = true): string {
+  return `apiVersion: wanwire.io/v1alpha1
+kind: SteeringPolicy
+metadata: {name: default}
+spec:
+  services: [wan]
+  classes:
+    low-latency: {links: [{class: low-latency}], strict: ${String(strict)}}
+    best-effort: {links: [{class: best-effort}], strict: ${String(strict)}}
+  rules:
+    - {name: voice, match: {dscp: [ef]}, class: ${voice}}
+  default: ${rest}
+`;
+}
+
+/** The cloud's file: it is the gateway to its LAN. */
+export function cloudSite(nat = false): string {
+  return `apiVersion: wanwire.io/v1alpha1
+kind: Site
+metadata: {name: cloud}
+spec:
+  trustDomain: cloud.example
+  control: ["203.0.113.10:5001", "198.51.100.10:5001"]
+  links:
+    - {name: wan0, device: wan0, class: low-latency, network: n0, trusted: true}
+    - {name: wan1, device: wan1, class: best-effort, network: n1, trusted: true}
+  peers:
+    - {site: edge, control: ["203.0.113.2:5001"]}
+  gateway:
+    prefixes: [["172.16.0.0/16"], ["fd00:16::/64"]]
+    routes: ["10.60.0.0/24", "2001:db8:60::/64"]
+    nat: ${String(nat)}
+`;
+}
+
+/** See the head of this file. Disposing it ends all processes and removes the lab. */
+export class Sites implements AsyncDisposable {
+  readonly lab: Lab;
+  readonly world: World;
+  readonly #env: Readonly<Record<string, string>>;
+
+  private constructor(lab: Lab, world: World, env: Readonly<Record<string, string>>) {
+    this.lab = lab;
+    this.world = world;
+    this.#env = { WANWIRE_INSECURE: 'true', ...env };
+  }
+
+  /** Both sites up; no client yet. */
+  static async open(options: SitesOptions = {}): Promise<Sites> {
+    if (wanwire === undefined) throw new Error('not built: run npm run build');
+    const name = `t${randomBytes(2).toString('hex')}`;
+    const lab = await Lab.up(options.lab, { name });
+    const world = await World.open(wanwire);
+    const sites = new Sites(lab, world, options.env ?? {});
+    try {
+      await sites.write('edge', options.edge ?? edgeSite());
+      await sites.write('cloud', options.cloud ?? cloudSite());
+      await Promise.all([sites.up('cloud'), sites.up('edge')]);
+      return sites;
+    } catch (reason) {
+      await sites[Symbol.asyncDispose]();
+      throw reason;
+    }
+  }
+
+  /** Write a site's file; one that runs applies it. */
+  async write(site: SiteName, text: string): Promise<void> {
+    await writeFile(this.file(site), text);
+  }
+
+  /** A site's file. */
+  file(site: SiteName): string {
+    return this.world.path(`${site}.yaml`);
+  }
+
+  /** The folder of a site's sockets and state. */
+  directory(site: SiteName): string {
+    return this.world.path(site);
+  }
+
+  /** Start a site: `wanwire up` in its node. */
+  up(site: SiteName): Promise<Player> {
+    const command = ['up', '-f', this.file(site), '--directory', this.directory(site)];
+    return this.#start(site, this.lab.node(site), command, {});
+  }
+
+  /** Start a client in the edge's pod that asks for these services; resolves when its wires are there. */
+  client(services: string, name = 'client', settings: Readonly<Record<string, string>> = {}) {
+    return this.#start(name, this.pod, ['nsc'], {
+      NSM_NAME: name,
+      NSM_CONNECT_TO: `unix://${this.directory('edge')}/nsm.io.sock`,
+      NSM_NETWORK_SERVICES: services,
+      ...settings,
+    });
+  }
+
+  /** Where clients live. */
+  get pod(): Place {
+    return this.lab.place('edge/client');
+  }
+
+  /** Run the command as an operator at a site's node; resolves to what it printed. */
+  async operator(site: SiteName, ...args: readonly string[]): Promise<string> {
+    const { path } = this.lab.node(site);
+    const command = [process.execPath, wanwire ?? '', ...args, '-f', this.file(site)];
+    return (await exec('nsenter', [`--net=${path}`, ...command])).stdout;
+  }
+
+  #start(
+    name: string,
+    place: Place,
+    command: readonly string[],
+    settings: Readonly<Record<string, string>>,
+  ): Promise<Player> {
+    return this.world.start({
+      name,
+      command: ['nsenter', `--net=${place.path}`, process.execPath, wanwire ?? '', ...command],
+      env: { ...this.#env, ...settings },
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.world[Symbol.asyncDispose]();
+    await this.lab.down();
+  }
+}
