@@ -17,10 +17,12 @@ export {
   formatLinkMessage,
   formatNeighborMessage,
   formatRouteMessage,
+  formatRuleMessage,
   parseAddressMessage,
   parseLinkMessage,
   parseNeighborMessage,
   parseRouteMessage,
+  parseRuleMessage,
 } from 'netlink/dist/rt/structs.js';
 export {
   formatLink,
@@ -33,5 +35,8 @@ export {
   formatInfo,
   formatLinkAttrs,
   formatVethInfo,
+  formatVxlan,
+  parseInfo,
+  parseVxlan,
   type LinkAttrs,
 } from 'netlink/dist/rt/ifla.js';

@@ -15,25 +15,13 @@ import {
   type RouteProtocol,
 } from './codec.js';
 import type { Neighbour, Route } from './end.js';
+import { flags, type Message } from './frame.js';
+import { hostRouteMessage, sourceRuleMessage } from './host-route.js';
 import { families, parsePrefix, type Prefix } from './ip.js';
 import type { LinkChange, NewEnd, Operation } from './operation.js';
+import { vxlanMessage } from './vxlan.js';
 
-/** One message, still without its sequence number. */
-export interface Message {
-  readonly type: number;
-  readonly flags: number;
-  readonly body: readonly Uint8Array[];
-}
-
-/** NLM_F_* of linux/netlink.h. */
-export const flags = {
-  request: 1,
-  ack: 4,
-  dump: 0x300,
-  replace: 0x100,
-  excl: 0x200,
-  create: 0x400,
-};
+export { flags, type Message };
 
 /** Routes and neighbours of ours carry it (an `rtm_protocol`): 'W'. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the package's enum knows only the registered ones
@@ -91,6 +79,14 @@ export function message(operation: Operation, farFd = -1): Message {
       return operation.op === 'add-neighbour'
         ? done(MessageType.NEWNEIGH, flags.create | flags.replace)
         : done(MessageType.DELNEIGH);
+    case 'add-vxlan':
+      return vxlanMessage(operation.device);
+    case 'add-host-route':
+    case 'delete-host-route':
+      return hostRouteMessage(operation);
+    case 'add-source-rule':
+    case 'delete-source-rule':
+      return sourceRuleMessage(operation);
   }
 }
 

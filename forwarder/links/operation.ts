@@ -21,6 +21,34 @@ export interface LinkChange {
   readonly group?: number;
 }
 
+/** A VXLAN device whose tunnels are told packet by packet (`external`). */
+export interface NewVxlan {
+  readonly name: string;
+  /** UDP. */
+  readonly port: number;
+  readonly mtu: number;
+}
+
+/** A route of the underlay to one address: by one device, or (index 0) to nowhere. */
+export interface HostRoute {
+  readonly table: number;
+  /** An address with its full length. */
+  readonly to: string;
+  readonly index: number;
+  /** The gateway's address; on-link without. */
+  readonly via?: string;
+  /** The lowest counts. */
+  readonly metric: number;
+}
+
+/** Which routing table counts for packets from one address. */
+export interface SourceRule {
+  /** An address with its full length. */
+  readonly from: string;
+  readonly table: number;
+  readonly priority: number;
+}
+
 /** One message to the kernel. */
 export type Operation =
   | { readonly op: 'add-veth'; readonly near: NewEnd; readonly far: NewEnd }
@@ -37,7 +65,10 @@ export type Operation =
       readonly op: 'add-neighbour' | 'delete-neighbour';
       readonly index: number;
       readonly neighbour: Neighbour;
-    };
+    }
+  | { readonly op: 'add-vxlan'; readonly device: NewVxlan }
+  | { readonly op: 'add-host-route' | 'delete-host-route'; readonly route: HostRoute }
+  | { readonly op: 'add-source-rule' | 'delete-source-rule'; readonly rule: SourceRule };
 
 /** One line for logs, errors and golden tests. */
 export function describe(operation: Operation): string {
@@ -69,7 +100,29 @@ export function describe(operation: Operation): string {
       const { ip, mac, permanent } = operation.neighbour;
       return `${words(operation.op)} ${ip} at ${mac}${permanent ? ' permanent' : ''}`;
     }
+    case 'add-vxlan': {
+      const { name, port, mtu } = operation.device;
+      return `add vxlan ${name} (port ${String(port)}, mtu ${String(mtu)})`;
+    }
+    case 'add-host-route':
+    case 'delete-host-route':
+      return `${words(operation.op)} ${hostRouteText(operation.route)}`;
+    case 'add-source-rule':
+    case 'delete-source-rule':
+      return `${words(operation.op)} ${sourceRuleText(operation.rule)}`;
   }
+}
+
+/** Equal where two host routes are the same. */
+export function hostRouteText({ table, to, index, via, metric }: HostRoute): string {
+  const by = via === undefined ? '' : ` via ${via}`;
+  const how = index === 0 ? 'unreachable' : `link ${String(index)}${by}`;
+  return `${to} ${how} metric ${String(metric)} table ${String(table)}`;
+}
+
+/** Equal where two source rules are the same. */
+export function sourceRuleText({ from, table, priority }: SourceRule): string {
+  return `${String(priority)}: from ${from} table ${String(table)}`;
 }
 
 function ends({ name, index, mac, mtu }: NewEnd): string {
@@ -77,5 +130,5 @@ function ends({ name, index, mac, mtu }: NewEnd): string {
 }
 
 function words(op: string): string {
-  return op.replace('-', ' ');
+  return op.replaceAll('-', ' ');
 }

@@ -124,7 +124,7 @@ function routeOf(bytes: Buffer, index: number): Route[] {
 }
 
 /** The gateway of a route through the link; IPv6 joins routes of one prefix and metric into one of several hops. */
-function gatewayThrough(attrs: RouteAttrs, index: number): Buffer | 'none' | undefined {
+export function gatewayThrough(attrs: RouteAttrs, index: number): Buffer | 'none' | undefined {
   if (attrs.oif === index) return attrs.gateway ?? 'none';
   let rest = attrs.multipath ?? Buffer.alloc(0);
   while (rest.length >= hopLength) {

@@ -26,6 +26,9 @@ const asWished: Partial<Record<Operation['op'], readonly number[]>> = {
   'delete-neighbour': [ENOENT],
   'delete-link': [ENODEV],
   'delete-group': [ENODEV],
+  'add-host-route': [EEXIST],
+  'delete-host-route': [ESRCH, ENOENT],
+  'delete-source-rule': [ENOENT],
 };
 
 /**
@@ -87,20 +90,31 @@ export async function apply(
   operations: readonly Operation[],
   far?: Netns,
 ): Promise<void> {
-  if (operations.length === 0) return;
+  const [first] = await attempt(netns, operations, far);
+  if (first !== undefined) throw first;
+}
+
+/** Do all operations in one transaction; what the kernel refused of them. */
+export async function attempt(
+  netns: Netns,
+  operations: readonly Operation[],
+  far?: Netns,
+): Promise<readonly KernelError[]> {
+  if (operations.length === 0) return [];
   const farFd = far?.fd;
   const answers = await ask(
     netns,
     operations.map((operation) => message(operation, farFd)),
   );
-  operations.forEach((operation, at) => {
+  return operations.flatMap((operation, at) => {
     const { errno, text } = answers[at] ?? { errno: EINTR, text: 'no answer' };
-    if (errno === 0 || asWished[operation.op]?.includes(errno)) return;
-    throw new KernelError(errno, describe(operation), text);
+    if (errno === 0 || asWished[operation.op]?.includes(errno)) return [];
+    return [new KernelError(errno, describe(operation), text)];
   });
 }
 
-async function ask(netns: Netns, messages: readonly Message[]): Promise<readonly Answer[]> {
+/** Send them, and what came of each. */
+export async function ask(netns: Netns, messages: readonly Message[]): Promise<readonly Answer[]> {
   return decode(await netns.transact(encode(messages)), messages.length);
 }
 
