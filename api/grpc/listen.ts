@@ -41,7 +41,8 @@ function bindAsync(server: Server, address: Address, credentials: ServerCredenti
   });
 }
 
-async function clear(path: string): Promise<void> {
+/** Make way for a unix socket at `path`; ALREADY_EXISTS where that would take something from somebody. */
+export async function clear(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const found = await lstat(path).catch(absent);
   if (found === undefined) return;
