@@ -122,6 +122,14 @@ export class Peers {
     return { strands, back };
   }
 
+  /** Use no strand of a link that went down, at once; the rest follows with {@link converge}. */
+  drop(links: readonly Link[]): void {
+    const up = new Set(links.filter((link) => link.up).map(({ id }) => id));
+    for (const { id, link, down } of this.strands) {
+      if (!up.has(link.id)) this.#setDown(id, down | downReasons.carrier);
+    }
+  }
+
   /** Take away what a former life had and nobody knows any more. Run once, after adoption. */
   prune(): void {
     const known = new Set(this.strands.map(({ id }) => id));

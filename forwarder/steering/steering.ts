@@ -112,6 +112,7 @@ export class Steering {
 
   /** What is true of links now; call it whenever the underlay tells of a change. */
   linksChanged(): Promise<void> {
+    this.peers.drop(this.#options.underlay.links);
     return this.#inLine(async () => {
       await this.#converge();
     });
