@@ -5,18 +5,22 @@
  *
  * When: on the way back begins to listen, until Close. A connection that the
  * next hop lost, or a next hop that fell silent, is told as state DOWN; one that
- * it wants to be asked for again as REFRESH_REQUESTED.
+ * it wants to be asked for again as REFRESH_REQUESTED. Another site is different: its
+ * silence says nothing of the wire, and where it was restarted it is asked again.
  * Where: in a proxy's client chain, before `remote`: its Close must stop
  * listening before the next hop tells of it.
  * Leaves: nothing.
  */
+import type { Call } from '../chain/call.js';
 import { ownSegment } from '../chain/connection.js';
 import type { Step } from '../chain/element.js';
 import { stateKey } from '../chain/state.js';
-import { State } from '../gen/connection.js';
+import { State, type Connection } from '../gen/connection.js';
 import type { Channels } from '../grpc/channel.js';
 import type { ConnectionEvents } from './connection-events.js';
+import { leaseKey } from './held.js';
 import { nextHop } from './next-hop.js';
+import { otherSiteOf } from './other-site.js';
 import { peerMonitors, type News } from './peer-monitor.js';
 import type { Tokens } from './tokens.js';
 
@@ -28,7 +32,17 @@ const following = stateKey<Following>('follow');
 /** The element. With `tokens` a token of ours goes with each stream. */
 export function follow(channels: Channels, events: ConnectionEvents, tokens?: Tokens): Step {
   const monitors = peerMonitors(channels);
-  const passOn = (id: string, news: News): void => {
+  const passOn = (call: Call, connection: Connection, news: News): void => {
+    const { id } = connection;
+    if (news.kind === 'gone' || news.kind === 'missing') call.state.get(leaseKey)?.lost(news.kind);
+    if (otherSiteOf(connection, call.state.get(nextHop)) !== undefined) {
+      // Its wire carries on without the stream, which is opened again.
+      if (news.kind === 'silent') return;
+      if (news.kind === 'missing') {
+        askAgain(call);
+        return;
+      }
+    }
     if (news.kind !== 'is' || news.connection.state === State.DOWN) {
       events.down(id);
       return;
@@ -54,7 +68,7 @@ export function follow(channels: Channels, events: ConnectionEvents, tokens?: To
         name,
         id,
         told: (news: News): void => {
-          passOn(id, news);
+          passOn(call, answer, news);
         },
       };
       const { clock, log } = call;
@@ -68,4 +82,11 @@ export function follow(channels: Channels, events: ConnectionEvents, tokens?: To
       return Promise.resolve();
     },
   };
+}
+
+/** Where that fails, `monitor` tells it as state DOWN. */
+function askAgain({ again, log }: Call): void {
+  again.request().catch((reason: unknown) => {
+    log.info({ err: reason }, 'another site has forgotten a wire, and does not take it up again');
+  });
 }

@@ -31,6 +31,8 @@ export interface Lease extends Disposable {
   /** Go on where it was stopped. */
   start(call: Call): void;
   stop(): void;
+  /** The caller has been heard again: it is over. */
+  renewed(): void;
   /** The next hop has closed the connection, or does not know it any more. */
   lost(how: 'gone' | 'missing'): void;
 }
@@ -56,6 +58,10 @@ export class PlainLease implements Lease {
 
   stop(): void {
     this.#timer?.cancel();
+  }
+
+  renewed(): void {
+    this.stop();
   }
 
   lost(): void {
@@ -84,6 +90,7 @@ export class HeldLease implements Lease {
   #timer: Timer | undefined;
   #isGone = false;
   #isTold = false;
+  #isAsking = false;
   #uselessMs: number | undefined;
 
   constructor(call: Call, options: HeldOptions, answer: Connection, atMs: number) {
@@ -117,9 +124,13 @@ export class HeldLease implements Lease {
     if (isLate) this.#wait(0);
   }
 
+  renewed(): void {
+    this.stop();
+    if (this.#isTold) this.#call.log.info('another site is heard again: its wire is as before');
+  }
+
   [Symbol.dispose](): void {
     this.stop();
-    if (this.#isTold) this.#call.log.info('the other site is back, or its wire is closed');
   }
 
   #wait(delayMs: number): void {
@@ -141,22 +152,34 @@ export class HeldLease implements Lease {
       this.#isTold = true;
       log.info({ holdMs: this.#options.holdMs }, 'another site is silent: its wire is held');
     }
-    if (this.#options.refreshes === true) {
-      this.#call.again.request().catch((reason: unknown) => {
+    if (this.#options.refreshes === true) this.#refresh();
+    this.#wait(Math.min(this.#pauseMs, this.#endMs - now));
+  }
+
+  #refresh(): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const { again, log } = this.#call;
+    again
+      .request()
+      .catch((reason: unknown) => {
         log.info({ err: reason }, 'a held wire was not refreshed: trying again');
+      })
+      .finally(() => {
+        this.#isAsking = false;
       });
-    }
-    this.#wait(Math.min(this.#pauseMs, Math.max(this.#heardMs + this.#options.holdMs - now, 0)));
+  }
+
+  /** A hold that is shorter than a token changes nothing. */
+  get #endMs(): number {
+    return Math.max(this.#heardMs + this.#options.holdMs, this.#atMs);
   }
 
   /** Why it ends now; nothing where it does not. */
   #over(now: number): string | undefined {
-    const { usable, holdMs } = this.#options;
+    const { usable } = this.#options;
     if (this.#isGone) return 'the next hop has closed a held wire: closing';
-    // A hold that is shorter than a token changes nothing.
-    if (now >= Math.max(this.#heardMs + holdMs, this.#atMs)) {
-      return 'another site was silent for too long: closing';
-    }
+    if (now >= this.#endMs) return 'another site was silent for too long: closing';
     if (usable?.(this.#id) !== false) this.#uselessMs = undefined;
     else this.#uselessMs ??= now;
     if (now < this.#atMs || this.#uselessMs === undefined) return undefined;

@@ -104,7 +104,7 @@ t.test('two watchers of one connection', async (t) => {
   t.same(await say(event(update, told('a'))), ['a is']);
 });
 
-t.test('what the initial state does not have is gone, unless it is newer than that', async (t) => {
+t.test('what the initial state does not have is missing, unless it is newer than that', async (t) => {
   const { watch, say, last, clock, heard } = scene();
   using _a = watch('a');
   using _b = watch('b');
@@ -113,7 +113,7 @@ t.test('what the initial state does not have is gone, unless it is newer than th
   await clock.advance(50);
   using _late = watch('late');
   heard.length = 0;
-  t.same(await say(event(initial, told('a'))), ['a is', 'b gone']);
+  t.same(await say(event(initial, told('a'))), ['a is', 'b missing']);
 });
 
 t.test('a broken stream is told once and opened again with a back-off', async (t) => {

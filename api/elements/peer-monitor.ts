@@ -5,7 +5,7 @@
  *
  * Opened with the first watcher, closed with the last. A stream that breaks is
  * opened again with a back-off; a connection that the peer's new initial state does
- * not have is gone. Leaves nothing behind.
+ * not have is missing: closed, or forgotten by a peer that was restarted. Leaves nothing behind.
  */
 import { status } from '@grpc/grpc-js';
 import { delay, type Clock } from '../chain/clock.js';
@@ -22,10 +22,11 @@ import type { Channel, Channels } from '../grpc/channel.js';
 import type { Logger } from '../log/log.js';
 import { tokenMetadata, type Tokens } from './tokens.js';
 
-/** What is said of one connection: it is so now; the peer closed it; nothing more is heard from the peer. */
+/** What is said of one connection: it is so now; the peer closed it; the peer does not know it (any more); nothing more is heard from the peer. */
 export type News =
   | { readonly kind: 'is'; readonly connection: Connection }
   | { readonly kind: 'gone' }
+  | { readonly kind: 'missing' }
   | { readonly kind: 'silent' };
 
 /** Who listens for one connection. */
@@ -210,7 +211,7 @@ class Watching {
     for (const entry of asked) {
       if (present.has(entry) || !this.#has(entry)) continue;
       entry.silent = false;
-      entry.watcher.told({ kind: 'gone' });
+      entry.watcher.told({ kind: 'missing' });
     }
   }
 

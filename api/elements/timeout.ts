@@ -37,7 +37,7 @@ export function timeout({ held }: TimeoutOptions = {}): Step {
       before?.stop();
       try {
         const answer = await next(call, request);
-        before?.[Symbol.dispose]();
+        before?.renewed();
         if (expiresMs === undefined) return answer;
         const atMs = closingMs(expiresMs, call.deadlineMs, now);
         const isHeld = held?.holds(call, answer) === true;

@@ -21,7 +21,8 @@ export const common = {
   }),
   WANWIRE_INSECURE: boolean({
     default: 'false',
-    description: 'Allow plaintext, on unix sockets and loopback addresses only.',
+    description:
+      'Allow plaintext, on unix sockets, loopback addresses and control addresses of the site file only.',
   }),
   SPIFFE_ENDPOINT_SOCKET: text({
     description: 'Where the SPIFFE Workload API listens.',
@@ -65,6 +66,20 @@ export const registryServerPolicies = {
     default: 'etc/nsm/opa/common/.*.rego,etc/nsm/opa/registry/.*.rego,etc/nsm/opa/server/.*.rego',
     description: 'Masks of the policies that a registry server checks.',
     unused: comesWithIdentity,
+  }),
+} as const satisfies Table;
+
+/** For processes of a site: its links, peers and policies. */
+export const site = {
+  WANWIRE_SITE_FILE: list({
+    default: '',
+    description:
+      'Files with the site, its policies and network services, a comma list; read again when they change. Without one there are no other sites.',
+  }),
+  WANWIRE_HOLD: duration({
+    default: '24h',
+    description:
+      'How long a wire to another site is kept while that site cannot be asked and the wire still carries.',
   }),
 } as const satisfies Table;
 

@@ -31,9 +31,17 @@ const noAgain: Again = {
 
 /** The Call a chain starts with; `begin` puts in the connection's state. */
 export function chainCall(incoming: Incoming, log: Logger, clock: Clock): Call {
-  const { signal, deadlineMs, metadata } = incoming;
+  const { signal, deadlineMs, metadata, url } = incoming;
   const token = tokenOf(metadata);
-  const call = { signal, deadlineMs, log, clock, state: new State(), again: noAgain };
+  const call = {
+    signal,
+    deadlineMs,
+    log,
+    clock,
+    state: new State(),
+    again: noAgain,
+    arrivedOn: url,
+  };
   return token === undefined ? call : { ...call, token };
 }
 
