@@ -22,16 +22,18 @@ const rules: readonly (readonly [folder: string, may: readonly string[], because
   ['lab', [], 'the harness is not the subject'],
   [
     'cli',
-    ['api', 'nse', 'forwarder', 'nsc-sidecar', 'manager', 'lab'],
+    ['api', 'bpf/loader', 'nse', 'forwarder', 'nsc-sidecar', 'manager', 'lab'],
     'the command starts processes; it does not reach past them',
   ],
 ];
 
 /** What only some folders may import. */
 const reserved: readonly (readonly [specifier: RegExp, folder: RegExp, because: string])[] = [
+  [/^#loader$/, /^bpf\/loader\//, 'one module loads each addon'],
   [/^#netns$/, /^bpf\/netns\//, 'one module loads each addon'],
   [/^#ping$/, /^bpf\/ping\//, 'one module loads each addon'],
   [/bpf\/netns\//, /^(forwarder|bpf)\//, 'only the forwarder has CAP_SYS_ADMIN'],
+  [/bpf\/loader\//, /^(forwarder|bpf|cli)\//, 'only the forwarder steers, and the command reads'],
   [/^netlink(\/|$)/, /^(forwarder|bpf)\//, 'only the forwarder changes the kernel'],
   [/^@kubernetes\//, /\/k8s\//, 'a process runs without Kubernetes too'],
   [/^typescript$/, /^test\//, 'the compiler is not shipped'],
