@@ -5,18 +5,12 @@
  * only where what counts would lose packets. They stay when we end: nobody can
  * tell who set them.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { contains } from '../links/ip.js';
+import type { Setting } from '../links/setting.js';
 import type { Device } from './device.js';
 
 /** Accept what comes in if the sender is reachable at all: answers to one link's packets may come in by another. */
 const loose = '2';
-
-/** One value to be written, below /proc/sys. */
-export interface Setting {
-  readonly name: string;
-  readonly value: string;
-}
 
 /** What is to be written for these devices; `read` gives a present value, or nothing where there is no such setting. */
 export function settingsFor(
@@ -37,20 +31,6 @@ export function settingsFor(
     }
     return settings;
   });
-}
-
-/** A setting's present value in the process's own namespace. */
-export function readSetting(name: string): string | undefined {
-  try {
-    return readFileSync(`/proc/sys/${name}`, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
-}
-
-/** Set it in the process's own namespace. Synchronous: the kernel answers at once. */
-export function writeSetting({ name, value }: Setting): void {
-  writeFileSync(`/proc/sys/${name}`, value);
 }
 
 function path(device: string, what: string): string {
