@@ -9,6 +9,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Begin } from '../api/elements/begin.js';
 import type { ConnectionEvents } from '../api/elements/connection-events.js';
+import { rememberAnswer } from '../api/elements/hold.js';
 import { clientMechanism } from '../api/elements/mechanism-translation.js';
 import { WireError } from '../api/errors/wire-error.js';
 import type { Logger } from '../api/log/log.js';
@@ -78,6 +79,7 @@ async function adoptOne(record: WireRecord, options: AdoptOptions): Promise<void
   );
   const state = options.begin.adopt(connection);
   if (mechanism !== undefined) state.set(clientMechanism, mechanism);
+  if (steered?.leader) rememberAnswer(state, { ...connection, mechanism }, Date.now());
   state.set(clientSocket, client);
   state.set(endpointSocket, endpoint);
   options.events.update(connection);

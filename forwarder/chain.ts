@@ -9,6 +9,8 @@ import type { ConnectionEvents } from '../api/elements/connection-events.js';
 import { discover } from '../api/elements/discover.js';
 import { filterMechanisms } from '../api/elements/filter-mechanisms.js';
 import { follow } from '../api/elements/follow.js';
+import type { HeldOptions } from '../api/elements/held.js';
+import { hold } from '../api/elements/hold.js';
 import { hopTime } from '../api/elements/hop-time.js';
 import { kernelMechanism } from '../api/elements/kernel-mechanism.js';
 import { mechanismTranslation } from '../api/elements/mechanism-translation.js';
@@ -37,6 +39,7 @@ import { pingGroupRange } from './facets/ping-group-range.js';
 import type { Gateway } from './gateway/gateway.js';
 import { kernelClient, kernelServer } from './mechanisms/kernel/index.js';
 import type { Wires } from './mechanisms/kernel/index.js';
+import { keys } from './mechanisms/vxlan/node.js';
 import { vxlanClient, vxlanServer, type TunnelSelf } from './mechanisms/vxlan/index.js';
 import type { Namespaces } from './namespaces/namespaces.js';
 import type { Records } from './records.js';
@@ -75,6 +78,18 @@ export interface Wan {
   readonly steering: Steering;
   readonly gateway: Gateway;
   readonly again: AskAgain;
+  /** How long a wire stands without the other site's manager. */
+  readonly holdMs: number;
+}
+
+/** A wire from another site of ours stands while it carries, whoever cannot be heard. */
+function heldBy({ steering, holdMs }: Wan): HeldOptions {
+  return {
+    holds: (_call, { mechanism }) => mechanism?.parameters[keys.source] !== undefined,
+    usable: (id) => steering.usable(id),
+    holdMs,
+    refreshes: true,
+  };
 }
 
 /** The forwarder's chain. */
@@ -86,7 +101,7 @@ export function forwarderChain(parts: ForwarderParts): Chain {
     parts.begin,
     updateToken(tokens),
     authorize(),
-    timeout(),
+    timeout({ held: wan && heldBy(wan) }),
     monitor(events),
     hopTime(),
     // What the client wants: refused here before anybody else is asked.
@@ -105,6 +120,7 @@ export function forwarderChain(parts: ForwarderParts): Chain {
         ...(wan ? [vxlanClient(wan.self)] : []),
         filterMechanisms(),
         kernelClient(namespaces),
+        ...(wan ? [hold({ holdMs: wan.holdMs, usable: (id) => wan.steering.usable(id) })] : []),
         follow(channels, events, tokens),
         remote(channels, tokens),
       ),

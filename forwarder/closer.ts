@@ -4,7 +4,7 @@
  * wire was adopted and nobody refreshed it. A Close of its own goes the whole
  * way, from the top of the chain, in line with whatever the peer sends.
  */
-import type { Clock } from '../api/chain/clock.js';
+import type { Clock, Timer } from '../api/chain/clock.js';
 import { Deadline } from '../api/chain/deadline.js';
 import type { Chain } from '../api/chain/element.js';
 import { State } from '../api/chain/state.js';
@@ -18,6 +18,16 @@ export interface CloserOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** When adopted wires are closed that nobody asked for again. */
+export interface Unrefreshed {
+  /** After which time, in milliseconds. */
+  readonly afterMs: number;
+  /** Which ones stand nevertheless, such as those of another site that still carry. */
+  readonly isHeld: (id: string) => boolean;
+  /** How long at most. */
+  readonly holdMs: number;
 }
 
 const closeMs = 5_000;
@@ -43,16 +53,27 @@ export class Closer {
   }
 
   /** Close the adopted wires that stand as they were adopted after that time. Returns how to stop waiting. */
-  closeUnrefreshed(adopted: ReadonlySet<string>, wires: Wires, afterMs: number): () => void {
-    const before = new Map([...adopted].map((id) => [id, wires.get(id)]));
-    const timer = this.#options.clock.after(afterMs, () => {
-      const same = [...before].filter(([id, wire]) => wire && wires.get(id) === wire);
-      before.clear();
-      this.closeAll(
-        same.map(([id]) => id),
-        'nobody refreshed the adopted wire',
-      );
-    });
+  closeUnrefreshed(
+    adopted: ReadonlySet<string>,
+    wires: Pick<Wires, 'get'>,
+    { afterMs, isHeld, holdMs }: Unrefreshed,
+  ): () => void {
+    const { clock } = this.#options;
+    const endMs = clock.now() + holdMs;
+    let before = [...adopted].map((id) => [id, wires.get(id)] as const);
+    const look = (): Timer =>
+      clock.after(afterMs, () => {
+        before = before.filter(([id, wire]) => wire && wires.get(id) === wire);
+        const held = clock.now() >= endMs ? [] : before.filter(([id]) => isHeld(id));
+        const going = before.filter((one) => !held.includes(one));
+        this.closeAll(
+          going.map(([id]) => id),
+          'nobody refreshed the adopted wire',
+        );
+        before = held;
+        if (before.length > 0) timer = look();
+      });
+    let timer = look();
     return () => {
       timer.cancel();
     };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The forwarder's environment: cmd-forwarder-vpp's variables, those for VPP and SR-IOV without effect. */
-import { common, registryClientPolicies } from '../api/env/common.js';
+import { common, registryClientPolicies, site } from '../api/env/common.js';
 import { duration } from '../api/env/duration.js';
-import { labelsColon, list } from '../api/env/list.js';
+import { labelsColon } from '../api/env/list.js';
 import type { Table, Values } from '../api/env/table.js';
 import { boolean, integer, name, text } from '../api/env/text.js';
 import { listenUrls, url } from '../api/env/urls.js';
@@ -42,11 +42,7 @@ export const table = {
     description:
       'Where it remembers its wires, to know them again after a crash; /run/wanwire/NSM_NAME where not set.',
   }),
-  WANWIRE_SITE_FILE: list({
-    default: '',
-    description:
-      "The site's files (YAML, separated by commas): links, peers, policies; read again when they change.",
-  }),
+  ...site,
   WANWIRE_BPF_DIR: name({
     description:
       'Where the data plane is pinned (in a bpffs); wanwire/NSM_NAME in /sys/fs/bpf, or in /run/wanwire/bpf, where not set.',

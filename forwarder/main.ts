@@ -12,6 +12,7 @@ import { ConnectionEvents } from '../api/elements/connection-events.js';
 import { developmentTokens } from '../api/elements/tokens.js';
 import { WireError } from '../api/errors/wire-error.js';
 import { NetworkServiceEndpoint } from '../api/gen/registry.js';
+import { isPeerControl } from '../api/grpc/control.js';
 import { channels } from '../api/grpc/dial.js';
 import { serve } from '../api/grpc/serve.js';
 import type { Logger } from '../api/log/log.js';
@@ -28,7 +29,7 @@ import { Deaths } from './namespaces/deaths.js';
 import { Namespaces } from './namespaces/namespaces.js';
 import { Records } from './records.js';
 import { sweep } from './sweep.js';
-import { openWan } from './wan.js';
+import { openWan, siteFiles } from './wan.js';
 
 /** A forwarder that answers and is registered. */
 export interface Running {
@@ -80,7 +81,10 @@ async function build(
   undo.push(() => {
     records[Symbol.dispose]();
   });
-  const peers = channels({ dialTimeoutMs: config.NSM_DIAL_TIMEOUT, insecure, log, clock });
+  const files = await siteFiles(config, log, undo);
+  const allowed = isPeerControl(files);
+  const dialTimeoutMs = config.NSM_DIAL_TIMEOUT;
+  const peers = channels({ dialTimeoutMs, insecure, allowed, log, clock });
   undo.push(() => {
     peers[Symbol.dispose]();
   });
@@ -92,7 +96,7 @@ async function build(
   });
   const events = new ConnectionEvents();
   const home = namespaces.home();
-  const wan = await openWan({ config, home, events, log, undo });
+  const wan = files && (await openWan({ config, files, home, events, log, undo }));
   const shared = { name, tokens, events, registries, channels: peers };
   const parts = { ...shared, namespaces, wires, records, wan };
   const first = begin();
@@ -105,7 +109,10 @@ async function build(
   await wan?.gateway.settle();
   const swept = await sweep({ forwarder: name, namespaces, wires, reaper, log });
   log.info({ adopted: adopted.size, swept }, 'looked at what was left');
-  undo.push(closer.closeUnrefreshed(adopted, wires, config.NSM_MAX_TOKEN_LIFETIME));
+  const { NSM_MAX_TOKEN_LIFETIME: afterMs, WANWIRE_HOLD: holdMs } = config;
+  const isHeld = (id: string): boolean =>
+    wan?.steering.get(id)?.leader === false && wan.steering.usable(id);
+  undo.push(closer.closeUnrefreshed(adopted, wires, { afterMs, isHeld, holdMs }));
 
   signal?.throwIfAborted();
   signal?.addEventListener('abort', onAbort, { once: true });

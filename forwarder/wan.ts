@@ -24,29 +24,37 @@ import { Underlay } from './underlay/underlay.js';
 /** What {@link openWan} works with; what ends it is added to `undo`. */
 export interface WanOptions {
   readonly config: Config;
+  readonly files: SiteWatch;
   readonly home: Place;
   readonly events: ConnectionEvents;
   readonly log: Logger;
   readonly undo: (() => unknown)[];
 }
 
-/** The node's WAN side; nothing where no site's file is given. */
-export async function openWan({
-  config,
-  home,
-  events,
-  log,
-  undo,
-}: WanOptions): Promise<Wan | undefined> {
-  const { NSM_NAME: name, WANWIRE_SITE_FILE: paths } = config;
+/** The site's files, watched; nothing where none is given. */
+export async function siteFiles(
+  { WANWIRE_SITE_FILE: paths }: Config,
+  log: Logger,
+  undo: (() => unknown)[],
+): Promise<SiteWatch | undefined> {
   if (paths.length === 0) return undefined;
+  const files = await watchSiteFiles(paths, { log, clock: systemClock });
+  undo.push(() => {
+    files[Symbol.dispose]();
+  });
+  return files;
+}
+
+/** The node's WAN side. */
+export async function openWan(options: WanOptions): Promise<Wan> {
+  const { config, files, home, events, log, undo } = options;
+  const { NSM_NAME: name } = config;
   const own = <T extends Disposable>(part: T): T => {
     undo.push(() => {
       part[Symbol.dispose]();
     });
     return part;
   };
-  const files = own(await watchSiteFiles(paths, { log, clock: systemClock }));
   const { site } = files.current;
   const underlay = own(await Underlay.start({ forwarder: name, log, links: site.links }));
   const directory = config.WANWIRE_BPF_DIR ?? (await bpfDirectory(name));
@@ -70,7 +78,8 @@ export async function openWan({
   };
   const node = { name: `${name}@${site.name}`, site: site.name, port, home };
   const self = { ...node, links: () => underlay.links, steering };
-  const wan = { steering, gateway, again, self };
+  const holdMs = config.WANWIRE_HOLD;
+  const wan = { steering, gateway, again, self, holdMs };
   followLinks(wan, underlay, retell, log);
   followFiles(wan, underlay, files, log);
   return wan;
