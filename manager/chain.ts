@@ -13,6 +13,7 @@ import { follow } from '../api/elements/follow.js';
 import { hopTime } from '../api/elements/hop-time.js';
 import { monitor } from '../api/elements/monitor.js';
 import { remote } from '../api/elements/remote.js';
+import { siteNames, type OwnSite } from '../api/elements/site-names.js';
 import { timeout } from '../api/elements/timeout.js';
 import type { Tokens } from '../api/elements/tokens.js';
 import { updatePath } from '../api/elements/update-path.js';
@@ -31,20 +32,26 @@ export interface ManagerParts {
   readonly forwarderService: string;
   readonly registries: Registries;
   readonly channels: Channels;
+  /** Our site: its name, and where others come in. */
+  readonly site: OwnSite;
+  /** How long wires of other sites stand that are not refreshed (`WANWIRE_HOLD`). */
+  readonly holdMs: number;
 }
 
 /** The manager's chain. */
 export function managerChain(parts: ManagerParts): Chain {
-  const { channels, tokens, events } = parts;
+  const { channels, tokens, events, site } = parts;
   return compose(
     // Its life: guards first, which may stop a Close.
     updatePath(parts.name),
     begin(),
     updateToken(tokens),
     authorize(),
-    timeout(),
+    timeout({ held: { holds: (call) => site.isControl(call.arrivedOn), holdMs: parts.holdMs } }),
     monitor(events),
     hopTime(),
+    // Names as they are here.
+    siteNames(site),
     // What it adds to the wish.
     clientInfo(parts.info),
     excludedPrefixes(parts.prefixes),

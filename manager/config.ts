@@ -5,6 +5,7 @@ import {
   place,
   registryClientPolicies,
   registryServerPolicies,
+  site,
 } from '../api/env/common.js';
 import { duration } from '../api/env/duration.js';
 import type { Table, Values } from '../api/env/table.js';
@@ -42,6 +43,7 @@ export const table = {
     default: '/var/lib/networkservicemesh/config/excluded_prefixes.yaml',
     description: 'Prefixes that no wire may use (YAML: `prefixes:`); read again when it changes.',
   }),
+  ...site,
   ...place,
   ...common,
   ...registryClientPolicies,
@@ -54,7 +56,7 @@ export const table = {
   NSM_PROXY_REGISTRY_URL: text({
     default: '',
     description: 'The registry for names of other domains.',
-    unused: 'other domains come in a later version',
+    unused: 'other sites are named by the site file (WANWIRE_SITE_FILE)',
   }),
 } as const satisfies Table;
 

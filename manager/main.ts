@@ -8,6 +8,7 @@
 import { systemClock } from '../api/chain/clock.js';
 import { ConnectionEvents } from '../api/elements/connection-events.js';
 import { developmentTokens } from '../api/elements/tokens.js';
+import { isOwnControl, isPeerControl } from '../api/grpc/control.js';
 import { channels } from '../api/grpc/dial.js';
 import { serve, type Serving } from '../api/grpc/serve.js';
 import type { Logger } from '../api/log/log.js';
@@ -15,9 +16,12 @@ import { managerChain } from './chain.js';
 import type { Config } from './config.js';
 import { prefixFile } from './excluded-prefixes-file.js';
 import { registries } from './registry/chain.js';
+import { ControlListeners } from './sites/control.js';
+import { Sites, type SiteSource } from './sites/sites.js';
 
 /** A manager that answers. */
 export interface Running {
+  /** Where it listens, its control addresses last. */
   readonly urls: readonly string[];
   /** Answer what has been asked, then stop. */
   close(): Promise<void>;
@@ -25,54 +29,125 @@ export interface Running {
 
 /** What running calls get at the end, in milliseconds. */
 const graceMs = 1_000;
+/** How long another site may take to accept a connection, at least: satellites are slow. */
+const peerDialMs = 3_000;
 
 /** Start it; resolves when it listens, rejects and leaves nothing where it cannot. */
-export async function start(config: Config, log: Logger): Promise<Running> {
-  const clock = systemClock;
-  const insecure = config.WANWIRE_INSECURE;
-  const info = placeOf(config);
-  let serving: Serving | undefined;
-  const entries = registries({
-    expireMs: config.NSM_EXPIRE_PERIOD,
-    info,
-    publicUrl: () => serving?.urls.find((url) => url.startsWith('tcp:')),
-    clock,
-    log,
-  });
-  const peers = channels({ dialTimeoutMs: config.NSM_DIAL_TIMEOUT, insecure, log, clock });
-  const prefixes = await prefixFile(config.WANWIRE_EXCLUDED_PREFIXES_FILE, log);
-  const end = (): void => {
-    for (const part of [prefixes, peers, entries]) part[Symbol.dispose]();
+export async function start(config: Config, log: Logger, site?: SiteSource): Promise<Running> {
+  const undo: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (let act = undo.pop(); act !== undefined; act = undo.pop()) await act();
   };
+  try {
+    const urls = await build(config, log, site, undo);
+    return {
+      get urls() {
+        return urls();
+      },
+      close,
+    };
+  } catch (reason) {
+    await close();
+    throw reason;
+  }
+}
+
+async function build(
+  config: Config,
+  log: Logger,
+  site: SiteSource | undefined,
+  undo: (() => unknown)[],
+): Promise<() => readonly string[]> {
+  const clock = systemClock;
+  const keep = <T extends Disposable>(part: T): T => {
+    undo.push(() => {
+      part[Symbol.dispose]();
+    });
+    return part;
+  };
+  const { NSM_NAME: name, WANWIRE_INSECURE: insecure, NSM_DIAL_TIMEOUT: dialTimeoutMs } = config;
+  const info = placeOf(config);
+  const tokens = developmentTokens(name, config.NSM_MAX_TOKEN_LIFETIME, clock);
+  const peers = keep(channels({ dialTimeoutMs, insecure, log, clock }));
+  const far = keep(
+    channels({
+      dialTimeoutMs: Math.max(dialTimeoutMs, peerDialMs),
+      insecure,
+      allowed: isPeerControl(site),
+      log,
+      clock,
+    }),
+  );
+  const sites = keep(new Sites({ source: site, ask: { channels: far, tokens }, clock, log }));
+  let urls = (): readonly string[] => [];
+  const entries = keep(
+    registries({
+      expireMs: config.NSM_EXPIRE_PERIOD,
+      info,
+      publicUrl: () => urls().find((url) => url.startsWith('tcp:')),
+      sites,
+      clock,
+      log,
+    }),
+  );
+  const prefixes = keep(await prefixFile(config.WANWIRE_EXCLUDED_PREFIXES_FILE, log));
   const events = new ConnectionEvents();
   const chain = managerChain({
-    name: config.NSM_NAME,
-    tokens: developmentTokens(config.NSM_NAME, config.NSM_MAX_TOKEN_LIFETIME, clock),
+    name,
+    tokens,
     events,
     info,
     prefixes,
     forwarderService: config.NSM_FORWARDER_NETWORK_SERVICE_NAME,
     registries: entries,
     channels: peers,
+    site: sites,
+    holdMs: config.WANWIRE_HOLD,
   });
-  try {
-    const listenOn = config.NSM_LISTEN_ON;
-    const socketMode = config.WANWIRE_SOCKET_MODE;
-    const what = { chain, events, registries: entries };
-    serving = await serve({ listenOn, insecure, log, clock, socketMode, ...what });
-  } catch (reason) {
-    end();
-    throw reason;
-  }
-  const { urls, close } = serving;
-  log.info({ urls }, 'listening');
-  return {
-    urls,
-    async close() {
-      await close(graceMs);
-      end();
-    },
+  const what = { insecure, log, clock, chain, events, registries: entries };
+  const control = new ControlListeners({
+    serve: (url) => serve({ ...what, listenOn: [url], allowed: isOwnControl(site) }),
+    clock,
+    log,
+  });
+  undo.push(() => control.close(graceMs));
+  const listenOn = config.NSM_LISTEN_ON;
+  const serving = await serve({
+    ...what,
+    listenOn,
+    allowed: isOwnControl(site),
+    socketMode: config.WANWIRE_SOCKET_MODE,
+  });
+  undo.push(() => serving.close(graceMs));
+  urls = () => [...serving.urls, ...control.urls];
+  if (site !== undefined) await follow(site, { entries, control, serving, log });
+  log.info({ urls: urls() }, 'listening');
+  return urls;
+}
+
+interface Followers {
+  readonly entries: ReturnType<typeof registries>;
+  readonly control: ControlListeners;
+  readonly serving: Serving;
+  readonly log: Logger;
+}
+
+/** Bring services and listeners to what the site's files say, now and after each change. */
+async function follow(site: SiteSource, followers: Followers): Promise<void> {
+  const { entries, control, serving, log } = followers;
+  const apply = async (): Promise<void> => {
+    const { site: now, networkServices } = site.current;
+    await entries.declare(networkServices);
+    // What NSM_LISTEN_ON has already is listened on.
+    await control.set(now.control.filter((place) => !serving.urls.includes(`tcp://${place}`)));
   };
+  let turn = apply();
+  site.onChange(() => {
+    turn = turn.then(apply).catch((reason: unknown) => {
+      log.error({ err: reason }, 'the site file was not applied');
+    });
+  });
+  await turn;
 }
 
 /** Labels that say where this manager runs. */

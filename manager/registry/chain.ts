@@ -5,11 +5,16 @@ import type { NetworkService, NetworkServiceEndpoint } from '../../api/gen/regis
 import type { Logger } from '../../api/log/log.js';
 import { matchesEndpoint, matchesService, type Labels } from '../../api/registry/match.js';
 import type { Registries } from '../../api/registry/registry.js';
+import { endpointNaming, serviceNaming } from '../../api/registry/site-name.js';
+import type { NetworkServiceDocument } from '../../api/site/types.js';
+import { Sites } from '../sites/sites.js';
 import { checkEndpointNames, checkServiceNames } from './check-names.js';
 import { endpointInfo } from './client-info.js';
 import { expire } from './expire.js';
+import { fileServices } from './file-services.js';
 import { localBypass } from './local-bypass.js';
 import { memory } from './memory.js';
+import { otherSites } from './other-sites.js';
 import { ownedEndpoints, ownedServices } from './owner.js';
 import { setPayload } from './set-payload.js';
 import { setRegistrationTime } from './set-registration-time.js';
@@ -25,14 +30,20 @@ export interface RegistryOptions {
   readonly publicUrl: () => string | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Our site and the others; there are none where it is not given. */
+  readonly sites?: Sites;
 }
 
-/** Registries that end. */
-export type ManagerRegistries = Registries & Disposable;
+/** Registries that end, and that take the services of the site's files. */
+export type ManagerRegistries = Registries &
+  Disposable & {
+    readonly declare: (documents: readonly NetworkServiceDocument[]) => Promise<void>;
+  };
 
 /** The registries of one manager. */
 export function registries(options: RegistryOptions): ManagerRegistries {
   const { expireMs, info, publicUrl, clock, log } = options;
+  const sites = options.sites ?? new Sites({ source: undefined, clock, log });
   const services = memory<NetworkService>({
     noun: 'network service',
     matches: matchesService,
@@ -44,10 +55,19 @@ export function registries(options: RegistryOptions): ManagerRegistries {
     keys: (endpoint) => endpoint.networkServiceNames,
   });
   const expiry = expire({ periodMs: expireMs, clock, log });
+  const files = fileServices(services, (name) => endpoints.has(name));
   return {
-    services: stack(services, checkServiceNames(), ownedServices(services), setPayload()),
+    services: stack(
+      services,
+      otherSites(sites, serviceNaming, (of) => of.services),
+      checkServiceNames(),
+      files.layer,
+      ownedServices(services),
+      setPayload(),
+    ),
     endpoints: stack(
       endpoints,
+      otherSites(sites, endpointNaming, (of) => of.endpoints),
       checkEndpointNames(),
       ownedEndpoints(endpoints),
       localBypass(publicUrl),
@@ -55,6 +75,8 @@ export function registries(options: RegistryOptions): ManagerRegistries {
       setRegistrationTime(endpoints),
       expiry.layer,
     ),
+    declare: (documents) =>
+      files.set({ signal: new AbortController().signal, clock, log }, documents),
     [Symbol.dispose]: () => {
       expiry[Symbol.dispose]();
     },

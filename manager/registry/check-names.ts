@@ -54,4 +54,11 @@ function checkName(field: string, name: string): void {
   if (!usable.test(name) || name === '__proto__') {
     throw invalid(field, name.slice(0, 64), 'a name of 1 to 253 characters without spaces');
   }
+  if (name.includes('@')) {
+    throw invalid(
+      field,
+      name,
+      'a name without @, which stands before the site when other sites ask',
+    );
+  }
 }

@@ -30,6 +30,8 @@ const mostEntries = 65_536;
 export interface Memory<T> extends Registry<T> {
   /** The entry as it is now. */
   get(name: string): T | undefined;
+  /** Whether an entry can be found by that key. */
+  has(key: string): boolean;
   readonly size: number;
 }
 
@@ -76,6 +78,7 @@ export function memory<T extends { readonly name: string }>(kind: Kind<T>): Memo
 
   return {
     get: (name) => entries.get(name),
+    has: (key) => byKey.has(key),
     get size() {
       return entries.size;
     },
