@@ -4,9 +4,10 @@
  * what they cost: everything up to the sink runs in this process's time, as
  * veth hands packets on in the sender's softirq.
  *
- * Usage: blast DEVICE DESTINATION-MAC SOURCE-IP DESTINATION-IP SESSIONS PACKETS [FIRST]
+ * Usage: blast DEVICE DESTINATION-MAC SOURCE-IP DESTINATION-IP SESSIONS PACKETS [FIRST [RATE]]
  * A session is a source port (up to 50000) and, beyond that, a destination
- * port; FIRST is the number of the first one. Prints one line of JSON:
+ * port; FIRST is the number of the first one. RATE is in packets a second, as
+ * fast as can be where it is 0. Prints one line of JSON:
  * {"packets": N, "cpu_ns": N, "wall_ns": N}
  */
 #define _GNU_SOURCE
@@ -47,6 +48,13 @@ static uint64_t now(clockid_t clock)
 
 	clock_gettime(clock, &time);
 	return time.tv_sec * 1000000000ull + time.tv_nsec;
+}
+
+static void wait_until(uint64_t when)
+{
+	struct timespec time = { .tv_sec = when / 1000000000ull, .tv_nsec = when % 1000000000ull };
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
 }
 
 static uint16_t checksum(const void *data, size_t length)
@@ -115,19 +123,20 @@ int main(int argc, char **argv)
 	static struct frame frames[batch];
 	struct mmsghdr messages[batch] = { 0 };
 	struct iovec parts[batch];
-	uint64_t sessions, packets, first, sent = 0, cpu, wall;
+	uint64_t sessions, packets, first, rate, sent = 0, cpu, wall;
 	uint8_t mac[6];
 	int fd;
 
 	if (argc < 7) {
 		fprintf(stderr, "usage: blast DEVICE DESTINATION-MAC SOURCE-IP DESTINATION-IP "
-				"SESSIONS PACKETS [FIRST]\n");
+				"SESSIONS PACKETS [FIRST [RATE]]\n");
 		return 2;
 	}
 	fd = open_device(argv[1], mac);
 	sessions = strtoull(argv[5], NULL, 10);
 	packets = strtoull(argv[6], NULL, 10);
 	first = argc > 7 ? strtoull(argv[7], NULL, 10) : 0;
+	rate = argc > 8 ? strtoull(argv[8], NULL, 10) : 0;
 	if (sessions == 0 || packets == 0)
 		return 2;
 	for (int at = 0; at < batch; at++) {
@@ -149,6 +158,8 @@ int main(int argc, char **argv)
 			die("sendmmsg");
 		if (count > 0)
 			sent += count;
+		if (rate > 0)
+			wait_until(wall + sent * 1000000000ull / rate);
 	}
 	printf("{\"packets\": %llu, \"cpu_ns\": %llu, \"wall_ns\": %llu}\n",
 	       (unsigned long long)sent, (unsigned long long)(now(CLOCK_PROCESS_CPUTIME_ID) - cpu),
