@@ -116,6 +116,79 @@ const table: readonly [Operation, number, number, readonly string[]][] = [
       '05000c00 57',
     ],
   ],
+  [
+    // IFLA_LINKINFO vxlan { COLLECT_METADATA, LEARNING off, PORT 4790 (big-endian), UDP_ZERO_CSUM6_RX }
+    { op: 'add-vxlan', device: { name: 'v', port: 4790, mtu: 65485 } },
+    16,
+    0x605,
+    [
+      '00000000 00000000 00000000 00000000',
+      '06000300 7600 0000',
+      '08000400 cdff0000',
+      '31001200 0a000100 7678 6c616e00 0000 21000200',
+      '05001900 01000000 05000700 00000000 06000f00 12b6 0000 05001400 01',
+    ],
+  ],
+  [
+    // RTA_TABLE beside the eight bits of rtmsg, protocol 88, on-link gateway
+    {
+      op: 'add-host-route',
+      route: { table: 8701, to: '203.0.113.1/32', index: 7, via: '192.0.2.1', metric: 0 },
+    },
+    24,
+    0x405,
+    [
+      '02200000 00580001 04000000',
+      '08000100 cb007101',
+      '08000f00 fd210000',
+      '08000400 07000000',
+      '08000500 c0000201',
+    ],
+  ],
+  [
+    // scope link, since nothing is between
+    { op: 'add-host-route', route: { table: 254, to: '203.0.113.1/32', index: 7, metric: 0 } },
+    24,
+    0x405,
+    ['02200000 0058fd01 00000000', '08000100 cb007101', '08000f00 fe000000', '08000400 07000000'],
+  ],
+  [
+    // RTN_UNREACHABLE
+    { op: 'delete-host-route', route: { table: 254, to: '2001:db8::1/128', index: 0, metric: 88 } },
+    25,
+    0x5,
+    [
+      '0a800000 00580007 00000000',
+      '14000100 20010db8000000000000000000000001',
+      '08000f00 fe000000',
+      '08000600 58000000',
+    ],
+  ],
+  [
+    // FR_ACT_TO_TBL, FRA_PROTOCOL 88
+    { op: 'add-source-rule', rule: { from: '192.0.2.2/32', table: 8701, priority: 8700 } },
+    32,
+    0x405,
+    [
+      '02002000 00000001 00000000',
+      '08000200 c0000202',
+      '08000f00 fd210000',
+      '08000600 fc210000',
+      '05001500 58',
+    ],
+  ],
+  [
+    { op: 'delete-source-rule', rule: { from: '192.0.2.2/32', table: 8701, priority: 8700 } },
+    33,
+    0x5,
+    [
+      '02002000 00000001 00000000',
+      '08000200 c0000202',
+      '08000f00 fd210000',
+      '08000600 fc210000',
+      '05001500 58',
+    ],
+  ],
 ];
 
 for (const [operation, type, flags, hex] of table) {
