@@ -124,6 +124,8 @@ export interface SteeringPolicy {
   readonly services: readonly string[];
   readonly classes: readonly PolicyClass[];
   readonly rules: readonly PolicyRule[];
+  /** Names of the rules with an `http` match, which are for Envoy and not in `rules`. */
+  readonly httpRules?: readonly string[];
   /** The class of what fits no rule. */
   readonly default: string;
 }
@@ -147,5 +149,7 @@ export interface NetworkServiceDocument {
       readonly weight: number;
     }[];
     readonly fallthrough: boolean;
+    /** Labels of forwarders that may carry it. */
+    readonly metadata?: { readonly labels: Readonly<Record<string, string>> };
   }[];
 }
