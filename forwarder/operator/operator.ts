@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What an operator may ask of a running forwarder. The operator's socket offers it (`server.ts`). */
+import type { SteeringPolicy } from '../../api/site/types.js';
+import type { FlowText } from './flow.js';
+
+/** Who answers. */
+export interface About {
+  /** The forwarder's name. */
+  readonly name: string;
+  readonly site: string;
+  readonly version: string;
+}
+
+/** A policy and the YAML document that says it. */
+export interface PolicyDocument {
+  readonly policy: SteeringPolicy;
+  /** That one document, without a separator. */
+  readonly text: string;
+}
+
+/** One policy of the node, as told to an operator. */
+export interface PolicyInfo {
+  readonly name: string;
+  readonly services: readonly string[];
+  /** `applied` goes over the site's file. */
+  readonly from: 'site' | 'applied';
+  readonly rules: number;
+  readonly classes: readonly string[];
+}
+
+/** Tables that came in force. */
+export interface InForce {
+  readonly generation: number;
+  /** How long it took until every packet was steered by them. */
+  readonly ms: number;
+}
+
+/** See the head of this file. */
+export interface Operator {
+  readonly about: About;
+  /** All of the node, those of the site's file too. */
+  policies(): readonly PolicyInfo[];
+  /** Put these over those of the same names, all at once, and keep them; what fails changes nothing. */
+  applyPolicies(documents: readonly PolicyDocument[]): Promise<InForce>;
+  /** Forget an applied policy; that of the site's file, if there is one, is in force again. */
+  removePolicy(name: string): Promise<InForce>;
+  /** Put a session on a strand. The wire by its id, or by a beginning of it that no other has. */
+  pin(wire: string, flow: FlowText, strand: string): Promise<void>;
+  /** Let the policy choose again; NOT_FOUND where it was not pinned. */
+  unpin(wire: string, flow: FlowText): Promise<void>;
+  /** All of a wire, or of all wires; how many there were. */
+  unpinAll(wire?: string): Promise<number>;
+  /** The operator's hand on a strand. */
+  setStrand(name: string, up: boolean): Promise<void>;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What the operator's socket answers to. `docs/operating.md` tells the same. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { Logger } from '../../api/log/log.js';
+import { FieldError, parsed } from './answers.js';
+import { policyDocuments } from './documents.js';
+import { parseFlow } from './flow.js';
+import type { Operator } from './operator.js';
+
+const text = (want: string) => z.string({ error: want }).min(1, { error: want }).max(256);
+const pinned = {
+  wire: text('the id of a wire, or its beginning'),
+  protocol: text('a protocol such as tcp'),
+  source: text('an address such as 172.16.0.1:40000'),
+  destination: text('an address such as 10.60.0.10:80'),
+};
+
+/** A body with these keys and no others. */
+function body<S extends z.ZodRawShape>(shape: S) {
+  const keys = Object.keys(shape).join(', ');
+  return z.strictObject(shape, { error: `an object with ${keys}` });
+}
+
+const pinBody = body({ ...pinned, strand: text('the name of a strand') });
+const unpinBody = body(pinned);
+const unpinAllBody = body({
+  all: z.literal(true, { error: 'true' }),
+  wire: pinned.wire.optional(),
+});
+const strandBody = body({ up: z.boolean({ error: 'true or false' }) });
+
+/** Add the routes. */
+export function addRoutes(server: FastifyInstance, operator: Operator, log: Logger): void {
+  server.get('/version', () => operator.about);
+  policyRoutes(server, operator, log);
+
+  server.post('/pins', async (request) => {
+    const { wire, strand, ...flow } = parsed(pinBody, request.body);
+    parseFlow(flow);
+    await operator.pin(wire, flow, strand);
+    log.info({ wire, ...flow, strand }, 'session pinned');
+    return {};
+  });
+
+  server.delete('/pins', async (request) => {
+    const all = typeof request.body === 'object' && request.body !== null && 'all' in request.body;
+    if (all) {
+      const { wire } = parsed(unpinAllBody, request.body);
+      const count = await operator.unpinAll(wire);
+      log.info({ wire, count }, 'sessions unpinned');
+      return { count };
+    }
+    const { wire, ...flow } = parsed(unpinBody, request.body);
+    parseFlow(flow);
+    await operator.unpin(wire, flow);
+    log.info({ wire, ...flow }, 'session unpinned');
+    return { count: 1 };
+  });
+
+  server.post<{ Params: { name: string } }>('/strands/:name', async (request) => {
+    const { up } = parsed(strandBody, request.body);
+    const { name } = request.params;
+    await operator.setStrand(name, up);
+    log.info({ strand: name, up }, 'strand set');
+    return {};
+  });
+}
+
+function policyRoutes(server: FastifyInstance, operator: Operator, log: Logger): void {
+  server.get('/policies', () => ({ policies: operator.policies() }));
+
+  server.post<{ Querystring: { file?: string } }>('/policies', async (request) => {
+    if (typeof request.body !== 'string') {
+      throw new FieldError('body', request.body, 'YAML documents of kind SteeringPolicy');
+    }
+    const documents = policyDocuments(request.body, request.query.file ?? 'body');
+    const inForce = await operator.applyPolicies(documents);
+    const names = documents.map(({ policy }) => policy.name);
+    log.info({ policies: names, ...inForce }, 'policies applied');
+    return { policies: names, ...inForce };
+  });
+
+  server.delete<{ Params: { name: string } }>('/policies/:name', async (request) => {
+    const { name } = request.params;
+    const inForce = await operator.removePolicy(name);
+    log.info({ policy: name, ...inForce }, 'applied policy removed');
+    return inForce;
+  });
+}

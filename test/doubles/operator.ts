@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/** An operator that remembers what it was asked, and fails when told to. */
+import type { FlowText } from '../../forwarder/operator/flow.js';
+import type { InForce, Operator, PolicyDocument } from '../../forwarder/operator/operator.js';
+
+/** See the head of this file. */
+export class RecordingOperator implements Operator {
+  readonly about = { name: 'edge-forwarder', site: 'edge', version: '0.1.0' };
+  readonly asked: unknown[][] = [];
+  /** What the next question is answered with, in place of an answer. */
+  failure: Error | undefined;
+  /** The next answer waits for it. */
+  gate: Promise<void> | undefined;
+
+  policies() {
+    return [
+      { name: 'default', services: ['wan'], from: 'site', rules: 2, classes: ['a'] },
+    ] as const;
+  }
+
+  async applyPolicies(documents: readonly PolicyDocument[]): Promise<InForce> {
+    await this.#ask('apply', ...documents.map(({ policy }) => policy.name));
+    return { generation: 7, ms: 3 };
+  }
+
+  async removePolicy(name: string): Promise<InForce> {
+    await this.#ask('remove', name);
+    return { generation: 8, ms: 3 };
+  }
+
+  pin(wire: string, flow: FlowText, strand: string): Promise<void> {
+    return this.#ask('pin', wire, flow, strand);
+  }
+
+  unpin(wire: string, flow: FlowText): Promise<void> {
+    return this.#ask('unpin', wire, flow);
+  }
+
+  async unpinAll(wire?: string): Promise<number> {
+    await this.#ask('unpinAll', wire);
+    return 3;
+  }
+
+  setStrand(name: string, up: boolean): Promise<void> {
+    return this.#ask('strand', name, up);
+  }
+
+  async #ask(...question: unknown[]): Promise<void> {
+    this.asked.push(question);
+    const { failure, gate } = this;
+    this.failure = undefined;
+    this.gate = undefined;
+    await gate;
+    if (failure !== undefined) throw failure;
+  }
+}
