@@ -47,7 +47,7 @@ export function managerChain(parts: ManagerParts): Chain {
     begin(),
     updateToken(tokens),
     authorize(),
-    timeout({ held: { holds: (call) => site.isControl(call.arrivedOn), holdMs: parts.holdMs } }),
+    timeout({ held: { holds: (call) => site.isControl(call.door), holdMs: parts.holdMs } }),
     monitor(events),
     hopTime(),
     // Names as they are here.

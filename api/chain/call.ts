@@ -48,7 +48,7 @@ export interface Call {
   /** What the caller sent as its token, if anything. */
   readonly token?: ClientToken;
   /** The listen URL it came in on; none for a call made within this process. */
-  readonly arrivedOn?: string;
+  readonly door?: string;
   /** Set by `begin` on a call of its own (`again`): no peer and no token stand behind it. */
   readonly own?: true;
 }

@@ -13,14 +13,10 @@ function scene(...[own]: [own?: string]) {
   const site = { own, isControl: (url: string | undefined) => url === control };
   const chosen = answering((one) => ({ ...one, networkServiceEndpointName: 'gateway' }));
   const chain = compose(siteNames(site), seen, chosen);
-  const ask = async (
-    networkService: string,
-    networkServiceEndpointName = '',
-    arrivedOn = control,
-  ) => {
+  const ask = async (networkService: string, networkServiceEndpointName = '', door = control) => {
     const labels = { site: 'wan@cloud' };
     const wish = testRequest({ networkService, networkServiceEndpointName, labels });
-    const answer = await chain.request(testCall({ arrivedOn }), wish);
+    const answer = await chain.request(testCall({ door }), wish);
     const inner = seen.requests.at(-1)?.connection;
     t.same(inner?.labels, labels, 'labels stay');
     return [

@@ -48,7 +48,7 @@ function isForOthers(
   { networkService, networkServiceEndpointName }: Connection,
   site: OwnSite,
 ): boolean {
-  if (!site.isControl(call.arrivedOn)) return false;
+  if (!site.isControl(call.door)) return false;
   const sites = [networkService, networkServiceEndpointName].map((name) => splitName(name).site);
   return sites.some((one) => one !== undefined && one !== site.own);
 }

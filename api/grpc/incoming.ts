@@ -40,7 +40,7 @@ export function chainCall(incoming: Incoming, log: Logger, clock: Clock): Call {
     clock,
     state: new State(),
     again: noAgain,
-    arrivedOn: url,
+    door: url,
   };
   return token === undefined ? call : { ...call, token };
 }

@@ -48,6 +48,7 @@ class Lasting<T extends { readonly name: string }> {
   readonly #query: T;
   /** What has been told and not taken back. */
   readonly #told = new Map<string, T>();
+  #wasOpen = false;
 
   constructor(source: () => Source<T>, call: RegistryCall, query: T) {
     this.#source = source;
@@ -59,12 +60,12 @@ class Lasting<T extends { readonly name: string }> {
     const { clock, log, signal } = this.#call;
     const isOver = (): boolean => signal.aborted;
     const backoff = new Backoff();
-    for (let isFirst = true; !isOver(); isFirst = false) {
+    while (!isOver()) {
       const source = this.#source();
       try {
-        yield* this.#stream(source, isFirst, backoff);
+        yield* this.#stream(source, backoff);
       } catch (reason) {
-        if (isFirst || isOver()) throw reason;
+        if (!this.#wasOpen || isOver()) throw reason;
         log.info({ err: reason }, 'another site’s registry is away: keeping what it told');
       }
       if (source.changed.aborted) continue;
@@ -74,7 +75,7 @@ class Lasting<T extends { readonly name: string }> {
   }
 
   /** One stream until it breaks. */
-  async *#stream(source: Source<T>, isFirst: boolean, backoff: Backoff): AsyncGenerator<Found<T>> {
+  async *#stream(source: Source<T>, backoff: Backoff): AsyncGenerator<Found<T>> {
     using stop = new Stop(this.#call.signal, source.changed);
     const events = new Queue<Event<T>>();
     const call = { ...this.#call, signal: stop.signal };
@@ -82,7 +83,7 @@ class Lasting<T extends { readonly name: string }> {
       events.push({ end });
     };
     follow(source.registry.find(call, this.#query, true), events).then(fail, fail);
-    this.#everything(call, source, isFirst).then((all) => {
+    this.#everything(call, source).then((all) => {
       events.push({ all });
     }, fail);
     const heard = new Set<string>();
@@ -93,6 +94,7 @@ class Lasting<T extends { readonly name: string }> {
         throw event.end;
       }
       backoff.reset();
+      this.#wasOpen = true;
       if ('all' in event) yield* this.#compare(event.all, heard);
       else {
         heard.add(event.entry.name);
@@ -101,8 +103,8 @@ class Lasting<T extends { readonly name: string }> {
     }
   }
 
-  async #everything(call: RegistryCall, { registry }: Source<T>, isFirst: boolean): Promise<T[]> {
-    if (!isFirst) await delay(call.clock, settleMs, call.signal);
+  async #everything(call: RegistryCall, { registry }: Source<T>): Promise<T[]> {
+    if (this.#wasOpen) await delay(call.clock, settleMs, call.signal);
     using deadline = new Deadline(call.clock, snapshotMs, call.signal);
     const { signal, atMs: deadlineMs } = deadline;
     return await findAll({ ...call, signal, deadlineMs }, registry, this.#query);
