@@ -97,21 +97,23 @@ export class BpfMap implements Disposable {
 
   /** All entries. Of what changes meanwhile, each is there or not, never twice. */
   entries(): [key: Buffer, value: Buffer][] {
-    const { keySize, valueBytes } = this.#info;
-    const [keys, values] = this.#try('read', () => addon.entries(this.#handle));
-    return Array.from({ length: keys.length / keySize }, (_, n) => [
-      keys.subarray(n * keySize, (n + 1) * keySize),
+    const { valueBytes } = this.#info;
+    const { keys, values } = this.packed();
+    return slices(keys, this.keySize).map((key, n) => [
+      key,
       values.subarray(n * valueBytes, (n + 1) * valueBytes),
     ]);
   }
 
+  /** All entries, keys and values side by side: for maps with very many. */
+  packed(): { readonly keys: Buffer; readonly values: Buffer } {
+    const [keys, values] = this.#try('read', () => addon.entries(this.#handle));
+    return { keys, values };
+  }
+
   /** All keys. */
   keys(): Buffer[] {
-    const { keySize } = this.#info;
-    const [keys] = this.#try('read', () => addon.entries(this.#handle));
-    return Array.from({ length: keys.length / keySize }, (_, n) =>
-      keys.subarray(n * keySize, (n + 1) * keySize),
-    );
+    return slices(this.packed().keys, this.keySize);
   }
 
   /** Store a 32-bit word of an mmap-able array, as one store. */
@@ -162,6 +164,12 @@ export class BpfMap implements Disposable {
       throw invalid(`${this.name} offset`, offset, `a multiple of 4 below ${String(valueSize)}`);
     }
   }
+}
+
+function slices(packed: Buffer, size: number): Buffer[] {
+  return Array.from({ length: packed.length / size }, (_, n) =>
+    packed.subarray(n * size, (n + 1) * size),
+  );
 }
 
 function round8(size: number): number {
