@@ -32,13 +32,17 @@ const graceMs = 1_000;
 /** How long another site may take to accept a connection, at least: satellites are slow. */
 const peerDialMs = 3_000;
 
-/** Start it; resolves when it listens, rejects and leaves nothing where it cannot. */
-export async function start(config: Config, log: Logger, site?: SiteSource): Promise<Running> {
+/**
+ * Start it; resolves when it listens, rejects and leaves nothing where it cannot.
+ * `given` stands in for the site's files (`WANWIRE_SITE_FILE`).
+ */
+export async function start(config: Config, log: Logger, given?: SiteSource): Promise<Running> {
   const undo: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
     for (let act = undo.pop(); act !== undefined; act = undo.pop()) await act();
   };
   try {
+    const site = given ?? (await siteOf(config, log, undo));
     const urls = await build(config, log, site, undo);
     return {
       get urls() {
@@ -50,6 +54,22 @@ export async function start(config: Config, log: Logger, site?: SiteSource): Pro
     await close();
     throw reason;
   }
+}
+
+/** The site's files, followed; nothing where there are none. */
+async function siteOf(
+  { WANWIRE_SITE_FILE: paths }: Config,
+  log: Logger,
+  undo: (() => unknown)[],
+): Promise<SiteSource | undefined> {
+  if (paths.length === 0) return undefined;
+  // Without a site nobody needs a YAML parser and a schema in memory.
+  const { watchSiteFiles } = await import('../api/site/watch.js');
+  const watch = await watchSiteFiles(paths, { log, clock: systemClock });
+  undo.push(() => {
+    watch[Symbol.dispose]();
+  });
+  return watch;
 }
 
 async function build(
