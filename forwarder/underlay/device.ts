@@ -73,40 +73,45 @@ export async function devices(
   readonly loopback: readonly DeviceAddress[];
 }> {
   for (let attempt = 1; ; attempt++) {
-    const links = (await ask(netns, names.map(linkQuery))).flatMap((answer, at) =>
-      headOf(answer, names[at] ?? ''),
-    );
+    const links = headsOf(await ask(netns, names.map(linkQuery)), names);
     const indexes = [...links.map(({ index }) => index), loopback];
-    const parts = await ask(netns, indexes.flatMap(partsQueries));
+    const answers = await ask(netns, [...indexes.flatMap(partsQueries), ...names.map(linkQuery)]);
+    const parts = answers.slice(0, answers.length - names.length);
     const [bad] = parts.filter(({ errno, interrupted }) => interrupted || !isNone(errno));
-    // Devices come and go between two questions.
-    const isAgain = bad !== undefined && (bad.interrupted || bad.errno === ENODEV);
-    if (isAgain && attempt < attempts) continue;
+    // Of a device that came, went or lost its addresses between two answers, half would be told.
+    const isTorn =
+      JSON.stringify(headsOf(answers.slice(parts.length), names)) !== JSON.stringify(links);
+    if ((isTorn || bad !== undefined) && attempt < attempts) continue;
     if (bad !== undefined) {
       throw new KernelError(bad.errno === 0 ? EINTR : bad.errno, 'read the links', bad.text);
     }
     const per = parts.length / indexes.length;
     const partsOf = (at: number) => parts.slice(at * per, (at + 1) * per);
-    const found = links.map((link, at) => {
-      const [addresses, ...routes] = partsOf(at);
-      return [
-        link.name,
-        {
-          ...link,
-          addresses: addresses?.objects.flatMap((one) => addressOf(one.data, link.index)) ?? [],
-          routes: routes.flatMap((one) => one.objects.flatMap((o) => routeOf(o.data, link.index))),
-        },
-      ] as const;
-    });
-    const [own] = partsOf(links.length);
+    const found = links.map((link, at) => [link.name, deviceOf(link, partsOf(at))] as const);
     return {
       found: new Map(found),
-      loopback: own?.objects.flatMap(({ data }) => addressOf(data, loopback)) ?? [],
+      loopback: deviceOf({ index: loopback }, partsOf(links.length)).addresses,
     };
   }
 }
 
+function deviceOf<T extends Pick<Device, 'index'>>(
+  head: T,
+  [addresses, ...routes]: readonly Answer[],
+): T & Pick<Device, 'addresses' | 'routes'> {
+  const { index } = head;
+  return {
+    ...head,
+    addresses: addresses?.objects.flatMap(({ data }) => addressOf(data, index)) ?? [],
+    routes: routes.flatMap(({ objects }) => objects.flatMap(({ data }) => routeOf(data, index))),
+  };
+}
+
 type Head = Omit<Device, 'addresses' | 'routes'>;
+
+function headsOf(answers: readonly Answer[], names: readonly string[]): readonly Head[] {
+  return answers.flatMap((answer, at) => headOf(answer, names[at] ?? ''));
+}
 
 function headOf({ errno, text, objects }: Answer, name: string): Head[] {
   if (errno === ENODEV) return [];
