@@ -55,7 +55,8 @@ function begin(change: Partial<Life> = {}) {
 const never = () => new Promise<never>(() => undefined);
 
 t.test('it says once that it is ready, closes at a signal and ends with 0', async (t) => {
-  for (const signal of ['SIGTERM', 'SIGINT']) {
+  // The last is the end of a parent that has a channel to it.
+  for (const signal of ['SIGTERM', 'SIGINT', 'disconnect']) {
     const { stage, closes, code } = begin();
     await stage.ready;
     t.strictSame(stage.said, ['manager nmgr is ready (unix:///run/x.sock)\n']);
@@ -106,6 +107,14 @@ t.test('a signal before it is ready ends the start', async (t) => {
   });
   stage.emit('SIGTERM');
   t.equal(await code, 0);
+  t.strictSame(stage.said, []);
+});
+
+t.test('a parent that is gone before it began', async (t) => {
+  const stage = Object.assign(new Stage(), { connected: false });
+  const { closes, code } = begin({ host: stage });
+  t.equal(await code, 0);
+  t.strictSame(closes, ['closed']);
   t.strictSame(stage.said, []);
 });
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The life of a process: start, one line when it is ready, a signal, close within a deadline. */
+/**
+ * The life of a process: start, one line when it is ready, a signal, close within a deadline.
+ * The end of a Node.js parent that started it with a channel (`wanwire up`) is such a signal.
+ */
 import { isAbort } from '../api/errors/to-status.js';
 import { WireError } from '../api/errors/wire-error.js';
 import type { Logger } from '../api/log/log.js';
@@ -7,6 +10,7 @@ import { exitCodes } from './exit-codes.js';
 
 /** What a process' `start` resolves to. */
 export interface Running {
+  /** Where it serves, for the line that says that it is ready. */
   readonly urls: readonly string[];
   close(): Promise<void>;
 }
@@ -15,6 +19,8 @@ export interface Running {
 export interface Host {
   on(event: string, listener: (reason: unknown) => void): unknown;
   exit(code: number): unknown;
+  /** Whether the channel to the parent is open; not there where there is none. */
+  readonly connected?: boolean;
   readonly stdout: {
     write(text: string): unknown;
     on(event: 'error', listener: () => void): unknown;
@@ -53,7 +59,8 @@ export async function live(life: Life): Promise<number> {
       host.exit(exitCodes.failed);
     }, closeWithinMs);
   };
-  for (const signal of ['SIGTERM', 'SIGINT']) host.on(signal, onSignal(signal));
+  for (const signal of ['SIGTERM', 'SIGINT', 'disconnect']) host.on(signal, onSignal(signal));
+  if (host.connected === false) onSignal('disconnect')();
   for (const event of ['unhandledRejection', 'uncaughtException']) {
     host.on(event, (reason) => {
       log.fatal({ err: reason, event, unexpected: true }, 'an error that nobody handled');

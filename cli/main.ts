@@ -11,6 +11,10 @@ interface Subcommand {
 }
 
 const subcommands: Readonly<Record<string, Subcommand>> = {
+  up: {
+    summary: 'a site on this machine: manager, forwarder and endpoint in one command',
+    load: () => import('./up.js'),
+  },
   manager: {
     summary: 'nsmgr and registry in one process, for a machine without NSM',
     load: () => import('./manager.js'),

@@ -15,6 +15,8 @@ import type { SiteFiles } from './types.js';
 export interface WatchOptions {
   readonly log: Logger;
   readonly clock: Clock;
+  /** Told the mistakes of changed files, each time they are others; the log is where not given. */
+  readonly onMistakes?: (mistakes: SiteError) => void;
 }
 
 /** Files that are watched until this is disposed. */
@@ -105,7 +107,7 @@ class Watching implements SiteWatch {
   }
 
   async #again(): Promise<void> {
-    const { log } = this.#options;
+    const { log, onMistakes } = this.#options;
     try {
       const files = await this.#read();
       if (this.#told !== undefined) log.info('the site files are right again');
@@ -118,7 +120,9 @@ class Watching implements SiteWatch {
       if (text === undefined) {
         log.error({ err: reason, unexpected: true }, 'site files not applied');
       } else if (text !== this.#told) {
-        log.error({ mistakes: text.split('\n') }, 'site files not applied: they have mistakes');
+        if (reason instanceof SiteError && onMistakes) onMistakes(reason);
+        else
+          log.error({ mistakes: text.split('\n') }, 'site files not applied: they have mistakes');
       }
       this.#told = text;
     }
