@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Reads a `kind: SteeringPolicy` document: its pieces, and whether they go together. */
 import { nearest } from '../env/nearest.js';
-import { isIPv6 } from './addresses.js';
+import { isPrefix6 } from './addresses.js';
 import type { Piece, SiteDocument } from './document.js';
 import { metadata, word } from './fields.js';
 import { type ClassText, policyClass, policySpec, rule, type RuleText } from './policy-schema.js';
@@ -185,8 +185,8 @@ function impossible(match: RuleMatch): string | undefined {
   if (sources.length > 0 && destinations.length > 0) {
     const both = [false, true].some(
       (six) =>
-        sources.some((one) => isIPv6(one) === six) &&
-        destinations.some((one) => isIPv6(one) === six),
+        sources.some((one) => isPrefix6(one) === six) &&
+        destinations.some((one) => isPrefix6(one) === six),
     );
     if (!both) return 'sources and destinations of the same family: no packet has one of each';
   }
