@@ -69,7 +69,10 @@ t.test('a port that is taken is refused with who has it, and nothing is left', a
   const vxlan = ['type', 'vxlan', 'id', '7', 'remote', '192.0.2.1', 'dstport', '4790'];
   await node.ip('link', 'add', 'theirs', ...vxlan);
   await node.ip('link', 'set', 'theirs', 'up');
-  await node.ip('link', 'add', 'every', 'type', 'vxlan', 'external', 'dstport', '4791');
+  const external = ['type', 'vxlan', 'external', 'dstport'];
+  await node.ip('link', 'add', 'every', ...external, '4791');
+  await node.ip('link', 'set', 'every', 'up');
+  await node.ip('link', 'add', 'twin', ...external, '4794', 'nolearning', 'udp6zerocsumrx');
   await node.ip('link', 'add', 'wwvxlan4792', 'type', 'veth', 'peer', 'name', 'end');
   const before = await names(node);
   const script = "require('dgram').createSocket('udp4').bind(4793, () => console.log('bound'))";
@@ -81,6 +84,7 @@ t.test('a port that is taken is refused with who has it, and nothing is left', a
   const table: readonly [number, string][] = [
     [4790, 'the VXLAN device theirs listens on it'],
     [4791, 'the VXLAN device every listens on it'],
+    [4794, 'the VXLAN device twin listens on it'],
     [4792, "its device's name wwvxlan4792 is another's"],
     [4793, `process node (pid ${String(holder.pid)}) listens on it`],
   ];
