@@ -13,13 +13,17 @@ export interface AddressPrefix {
 
 /** The bytes of an address in the usual notation; nothing where it is none, or has a zone. */
 export function bytesOf(text: string): Uint8Array | undefined {
-  if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number);
+  if (isIPv4(text)) return Uint8Array.of(...text.split('.').map(Number));
   if (!isIPv6(text) || text.includes('%')) return undefined;
   const [before = '', after] = text.split('::');
   const head = wordsOf(before);
   const tail = after === undefined ? [] : wordsOf(after);
-  const words = [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
-  return Uint8Array.from(words.flatMap((word) => [word >> 8, word & 255]));
+  const data = new Uint8Array(16);
+  for (const [at, word] of head.entries()) data.set([word >> 8, word & 255], 2 * at);
+  for (const [at, word] of tail.entries()) {
+    data.set([word >> 8, word & 255], 16 - 2 * (tail.length - at));
+  }
+  return data;
 }
 
 function wordsOf(text: string): number[] {

@@ -39,10 +39,9 @@ export class Prefixes {
         holding.pop();
         around = holding.at(-1);
       }
-      const bits = Uint32Array.from(entry.bits);
-      addRules(bits, around?.bits ?? this.#others);
-      holding.push({ ...entry, bits });
-      return { ...entry, bits };
+      addRules(entry.bits, around?.bits ?? this.#others);
+      holding.push(entry);
+      return entry;
     });
   }
 
@@ -70,23 +69,21 @@ const portBits = 16;
 export function portPrefixes({ from, to }: PortRange): readonly AddressPrefix[] {
   const prefixes: AddressPrefix[] = [];
   for (let first = from; first <= to;) {
-    let hosts = 0;
-    while (
-      hosts < portBits - 1 &&
-      first % 2 ** (hosts + 1) === 0 &&
-      first + 2 ** (hosts + 1) - 1 <= to
-    ) {
-      hosts++;
+    let size = 1;
+    let length = portBits;
+    while (length > 1 && first % (2 * size) === 0 && first + 2 * size - 1 <= to) {
+      size *= 2;
+      length--;
     }
-    prefixes.push({ length: portBits - hosts, data: Uint8Array.of(first >> 8, first & 255) });
-    first += 2 ** hosts;
+    prefixes.push({ length, data: Uint8Array.of(first >> 8, first & 255) });
+    first += size;
   }
   return prefixes;
 }
 
-/** Sorts by the bits, then by their number. */
+/** Sorts by the bytes, then by the length. */
 function keyOf({ length, data }: AddressPrefix): string {
-  return `${Buffer.from(data).toString('hex')}/${String(length).padStart(3, '0')}`;
+  return String.fromCharCode(...data, length);
 }
 
 function holds(outer: AddressPrefix, inner: AddressPrefix): boolean {
