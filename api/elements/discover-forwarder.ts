@@ -13,11 +13,12 @@
  * forwarders may (by its metadata; those with `p2p: true` where it has none).
  * A missing service or forwarder is waited for until shortly before the deadline.
  */
+import { status } from '@grpc/grpc-js';
 import type { Call } from '../chain/call.js';
 import { nextSegment } from '../chain/connection.js';
 import type { Request, RequestNext, Step } from '../chain/element.js';
 import { UnreachableError } from '../errors/unreachable-error.js';
-import { invalid } from '../errors/wire-error.js';
+import { invalid, WireError } from '../errors/wire-error.js';
 import { State, type Connection } from '../gen/connection.js';
 import { NetworkService, NetworkServiceEndpoint } from '../gen/registry.js';
 import { findAll, lookUp } from '../registry/look-up.js';
@@ -68,8 +69,26 @@ export function discoverForwarder(registries: Registries, options: DiscoverForwa
   };
 
   async function choose(call: Call, request: Request, next: RequestNext): Promise<Connection> {
-    const hops = await find(call, request.connection);
+    const hops = await find(call, request.connection).catch((reason: unknown) =>
+      standing(call, request.connection, reason),
+    );
     return await tryInTurn(call, hops, (attempt) => next(attempt, request));
+  }
+
+  /** Another site's service cannot be looked up while that is away: the forwarder that has the wire keeps it. */
+  async function standing(
+    call: Call,
+    connection: Connection,
+    reason: unknown,
+  ): Promise<readonly Chosen[]> {
+    const name = nextSegment(connection)?.name;
+    const isAway = reason instanceof WireError && reason.code === status.UNAVAILABLE;
+    if (!isAway || name === undefined || connection.state === State.RESELECT_REQUESTED)
+      throw reason;
+    const query = NetworkServiceEndpoint.fromPartial({ name });
+    const [forwarder] = await findAll(call, registries.endpoints, query);
+    if (forwarder === undefined) throw reason;
+    return [{ name, url: forwarder.url }];
   }
 
   async function find(call: Call, connection: Connection): Promise<readonly Chosen[]> {

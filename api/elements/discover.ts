@@ -12,15 +12,16 @@
  * A service or endpoint that is not there yet is waited for (`look-up.ts`); then
  * the answer is NOT_FOUND and says what is there.
  */
+import { status } from '@grpc/grpc-js';
 import type { Call } from '../chain/call.js';
 import type { Request, RequestNext, Step } from '../chain/element.js';
 import { UnreachableError } from '../errors/unreachable-error.js';
-import { invalid } from '../errors/wire-error.js';
+import { invalid, WireError } from '../errors/wire-error.js';
 import type { Connection } from '../gen/connection.js';
 import { NetworkService, NetworkServiceEndpoint } from '../gen/registry.js';
 import { findAll, lookUp, type Known } from '../registry/look-up.js';
 import { candidates, type Candidate } from '../registry/match.js';
-import type { Registries } from '../registry/registry.js';
+import type { Registries, Registry } from '../registry/registry.js';
 import { candidatesKey, chosenKey } from './candidates.js';
 import { noEndpoint, noService, noSuchEndpoint } from './discover-errors.js';
 import { nextHop } from './next-hop.js';
@@ -89,8 +90,10 @@ async function found(call: Call, request: Request, registries: Registries): Prom
       name === '' ? { networkServiceNames: [networkService] } : { name },
     ),
   };
+  // Of a chosen endpoint the service only tells the payload, which the connection has.
+  const from = name === '' ? registries : { ...registries, services: ifAny(registries.services) };
   const choose = name === '' ? byService(call, connection) : byName(connection);
-  const { choice, services, endpoints } = await lookUp(call, registries, ask, choose);
+  const { choice, services, endpoints } = await lookUp(call, from, ask, choose);
   if (choice !== undefined) {
     call.state.set(candidatesKey, choice.candidates);
     return { ...request, connection: { ...connection, payload: choice.payload } };
@@ -99,6 +102,21 @@ async function found(call: Call, request: Request, registries: Registries): Prom
   const [service] = services;
   if (service === undefined) throw await noService(call, registries, networkService);
   throw noEndpoint(service, endpoints, connection.labels);
+}
+
+/** The same, finding nothing where it cannot be asked: another site may be away. */
+function ifAny<T>(registry: Registry<T>): Registry<T> {
+  return {
+    register: (call, entry) => registry.register(call, entry),
+    unregister: (call, entry) => registry.unregister(call, entry),
+    async *find(call, query, watch) {
+      try {
+        yield* registry.find(call, query, watch);
+      } catch (reason) {
+        if (!(reason instanceof WireError) || reason.code !== status.UNAVAILABLE) throw reason;
+      }
+    },
+  };
 }
 
 interface Choice {

@@ -4,7 +4,9 @@
  * endpoint is where that site's manager is, at any of its control addresses.
  *
  * Answers are kept as long as the site's watches say so (`cached`), also while it is
- * away (`lasting`). When an entry expires is left to the other site's clock: it tells us
+ * away (`lasting`). An endpoint that is asked for by name while its site is away is
+ * presumed to be there: a forwarder that was restarted finds the way of a wire that it
+ * holds, and hears at the site itself that it is away. When an entry expires is left to the other site's clock: it tells us
  * what is gone.
  */
 import { status } from '@grpc/grpc-js';
@@ -42,6 +44,8 @@ interface Show<T> {
   /** What to ask the other site for; nothing where it cannot have it. */
   readonly asked: (query: T, url: string) => T | undefined;
   readonly dressed: (entry: T, url: string) => T;
+  /** What may be said without asking, of a query as we were asked it. */
+  readonly presumed?: (query: T, url: string) => T | undefined;
 }
 
 /** See the head of this file. */
@@ -68,6 +72,7 @@ export class Peer implements Disposable {
       // A part of the URL is one of what we show, which the other site does not know.
       asked: (query, url) => (url.includes(query.url) ? { ...query, url: '' } : undefined),
       dressed: (entry, url) => ({ ...entry, url, expirationTime: undefined }),
+      presumed: (query, url) => (localName(query.name) === '' ? undefined : { ...query, url }),
     });
     this.registries = cachedRegistries({ services, endpoints }, this.#options);
   }
@@ -117,7 +122,7 @@ export class Peer implements Disposable {
   }
 
   #translated<T>(registry: Registry<T>, show: Show<T>, url: string): Registry<T> {
-    const { naming, asked, dressed } = show;
+    const { naming, asked, dressed, presumed } = show;
     const explained = (reason: unknown): unknown => this.#explained(reason);
     const long = (name: string): string => nameAt(name, this.#site);
     return {
@@ -130,7 +135,10 @@ export class Peer implements Disposable {
             yield { ...found, entry: dressed(naming.renamed(found.entry, long), url) };
           }
         } catch (reason) {
-          throw explained(reason);
+          const unasked =
+            watch || !(reason instanceof UnreachableError) ? undefined : presumed?.(query, url);
+          if (unasked === undefined) throw explained(reason);
+          yield { entry: unasked, deleted: false };
         }
       },
     };

@@ -51,7 +51,7 @@ export async function forwarderOf(
 ): Promise<void> {
   const { name, tokens, files, holdMs } = member;
   const allowed = isPeerControl(files);
-  const peers = channels({ dialTimeoutMs: 500, insecure: true, allowed, log });
+  const peers = channels({ dialTimeoutMs: 100, insecure: true, allowed, log });
   const registries = cachedRegistries(remoteRegistries(peers.acquire(member.manager), tokens), {
     clock,
     log,

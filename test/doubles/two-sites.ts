@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Sites in one process: real managers on real sockets, with forwarders and endpoints that
- * touch no kernel. Control addresses are loopback ones of this process alone.
+ * Sites: real managers on real sockets, in this process or in ones of their own, with
+ * forwarders and endpoints that touch no kernel. Control addresses are loopback ones of this process alone.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ import { remoteRegistries } from '../../api/registry/remote.js';
 import type { Found } from '../../api/registry/registry.js';
 import type { NetworkServiceDocument } from '../../api/site/types.js';
 import { table } from '../../manager/config.js';
-import { start, type Running } from '../../manager/main.js';
+import { start } from '../../manager/main.js';
 import type { SiteSource, SiteText } from '../../manager/sites/sites.js';
 import { endpointOf, forwarderOf, type Seen } from './site-members.js';
 
@@ -84,6 +84,17 @@ function textOf(
   return { site: { name, control, peers: all }, networkServices };
 }
 
+/** A manager that was started. */
+export interface Launched {
+  readonly urls: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Starts a manager with that environment for a site. */
+export type Launch = (env: Readonly<Record<string, string>>, files: Files) => Promise<Launched>;
+
+const inThisProcess: Launch = (env, files) => start(readEnvironment(table, env).config, log, files);
+
 const log = silentLogger();
 const tenMinutesMs = 600_000;
 
@@ -95,20 +106,22 @@ export class Site {
   readonly #sketch: SiteSketch;
   readonly #folder: string;
   readonly #channel: Channel;
-  #manager: Running | undefined;
+  readonly #launch: Launch;
+  #manager: Launched | undefined;
 
-  private constructor(t: Test, sketch: SiteSketch, folder: string) {
+  private constructor(t: Test, sketch: SiteSketch, folder: string, launch: Launch) {
     this.files = new Files(sketch);
     this.#t = t;
     this.#sketch = sketch;
     this.#folder = folder;
+    this.#launch = launch;
     this.url = `unix://${join(folder, 'manager.sock')}`;
     this.#channel = dial(t, this.url);
   }
 
-  static async open(t: Test, sketch: SiteSketch): Promise<Site> {
+  static async open(t: Test, sketch: SiteSketch, launch = inThisProcess): Promise<Site> {
     const folder = await mkdtemp(join(tmpdir(), 'ww-site-'));
-    const site = new Site(t, sketch, folder);
+    const site = new Site(t, sketch, folder, launch);
     t.teardown(async () => {
       await site.stop();
       await rm(folder, { recursive: true });
@@ -131,12 +144,28 @@ export class Site {
       WANWIRE_INSECURE: 'true',
       WANWIRE_EXCLUDED_PREFIXES_FILE: join(this.#folder, 'excluded.yaml'),
     };
-    this.#manager = await start(readEnvironment(table, env).config, log, this.files);
+    this.#manager = await this.#launch(env, this.files);
   }
 
   async stop(): Promise<void> {
     await this.#manager?.close();
     this.#manager = undefined;
+  }
+
+  /** Not to be reached by other sites any more, and again. */
+  async deafen(): Promise<void> {
+    this.files.change({ control: [] });
+    while (this.#listens()) await soon();
+  }
+
+  async hear(): Promise<void> {
+    const { control } = this.#sketch;
+    this.files.change({ control });
+    await this.listensOn(control);
+  }
+
+  #listens(): boolean {
+    return this.#manager?.urls.some((url) => url.startsWith('tcp:')) === true;
   }
 
   async restart(): Promise<void> {
@@ -148,7 +177,7 @@ export class Site {
   async listensOn(control: readonly string[]): Promise<void> {
     const missing = (): boolean =>
       control.some((place) => this.#manager?.urls.includes(`tcp://${place}`) !== true);
-    while (missing()) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (missing()) await soon();
   }
 
   /** An endpoint of `wan`; what it was asked is in `seen`. */
@@ -245,6 +274,10 @@ export async function next<T>(of: AsyncIterator<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+function soon(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 function dial(t: Test, url: string): Channel {
