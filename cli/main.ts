@@ -31,6 +31,30 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'a client: asks for wires and keeps them',
     load: () => import('./nsc.js'),
   },
+  status: {
+    summary: 'links, strands, wires and rules of a forwarder, also while it does not run',
+    load: () => import('./status.js'),
+  },
+  links: {
+    summary: 'WAN links and strands, and what they carry',
+    load: () => import('./links.js'),
+  },
+  sessions: {
+    summary: 'which session runs on which strand',
+    load: () => import('./sessions.js'),
+  },
+  pin: {
+    summary: 'puts a session on a strand, in mid-flow',
+    load: () => import('./pin.js'),
+  },
+  unpin: {
+    summary: 'lets the policy choose again',
+    load: async () => ({ command: (await import('./pin.js')).unpinCommand }),
+  },
+  strand: {
+    summary: 'up, down, list: the operator’s hand on a strand',
+    load: () => import('./strand.js'),
+  },
   find: {
     summary: 'what is registered: services or endpoints',
     load: () => import('./find.js'),

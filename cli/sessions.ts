@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/** `wanwire sessions`: which session runs where, read from a forwarder's pinned maps. */
+import { Command, InvalidArgumentError } from 'commander';
+import { paint } from './paint.js';
+import { answer } from './plane/answer.js';
+import { chooseWire } from './plane/choose.js';
+import { look } from './plane/look.js';
+import { chooseNode, planeTable, withNodeOptions, type NodeOptions } from './plane/node.js';
+import { readSessions, type SessionReading } from './plane/sessions.js';
+import { sessionsJson, sessionsLines } from './plane/sessions-view.js';
+import { show, withWatchOptions, type WatchOptions } from './plane/watch.js';
+import { environmentHelp } from './process-command.js';
+
+interface Options extends NodeOptions, WatchOptions {
+  readonly wire?: string;
+  readonly top?: number;
+}
+
+const usualTop = 50;
+/** Lines that are no sessions: titles, the sum, the prompt. */
+const around = 4;
+
+/** The subcommand. */
+export function command(): Command {
+  const bare = new Command('sessions').description(
+    'Which session runs on which strand, by which class and rule, the largest first. Read from the ' +
+      'pinned maps, so also while the forwarder does not run.',
+  );
+  return withWatchOptions(withNodeOptions(bare))
+    .option('--wire <id>', 'only those of this wire; the beginning of its id is enough')
+    .option(
+      '--top <count>',
+      `how many are shown (${String(usualTop)} in a table, or what the screen takes; all in JSON)`,
+      topCount,
+    )
+    .addHelpText('after', () =>
+      environmentHelp(planeTable, [
+        'sudo wanwire sessions --watch',
+        'sudo wanwire sessions --wire 3f2a --json | jq ".sessions[].strand"',
+      ]),
+    )
+    .action((options: Options) =>
+      answer(async () => {
+        const node = await chooseNode(options);
+        const colours = paint(process.stdout);
+        const top = options.top ?? fitting(options.watch === true);
+        const read = (): SessionReading =>
+          look(node, (maps, reading) => {
+            const wire =
+              options.wire === undefined ? undefined : chooseWire(reading.plane, options.wire);
+            return readSessions(maps, reading, wire);
+          });
+        await show<SessionReading>(
+          {
+            read,
+            text: (now, before) => `${sessionsLines(colours, now, before, top).join('\n')}\n`,
+            json: (now, before) => sessionsJson(now, before, options.top),
+          },
+          options,
+        );
+      }),
+    );
+}
+
+/** What stands on the screen without scrolling away what is watched. */
+function fitting(watch: boolean): number {
+  const { isTTY, rows } = process.stdout as { readonly isTTY?: boolean; readonly rows?: number };
+  if (!watch || isTTY !== true || rows === undefined) return usualTop;
+  return Math.max(1, rows - around);
+}
+
+function topCount(text: string): number {
+  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (count > 0) return count;
+  throw new InvalidArgumentError('want a number of sessions, from 1.');
+}
