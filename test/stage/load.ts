@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Loads on a wire that end by themselves, and what became of them. */
-import type { Place } from '../../lab/lab.js';
+import type { Place } from '../../lab/place.js';
 
 /** What came back of a row of pings. */
 export interface Pinged {

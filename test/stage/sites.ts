@@ -9,7 +9,9 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { Lab, type Place } from '../../lab/lab.js';
+import { defaultLab } from '../../lab/default.js';
+import { Lab } from '../../lab/lab.js';
+import type { Place } from '../../lab/place.js';
 import { World, type Player } from '../../lab/world.js';
 
 const exec = promisify(execFile);
@@ -104,7 +106,7 @@ export class Sites implements AsyncDisposable {
   static async open(options: SitesOptions = {}): Promise<Sites> {
     if (wanwire === undefined) throw new Error('not built: run npm run build');
     const name = `t${randomBytes(2).toString('hex')}`;
-    const lab = await Lab.up(options.lab, { name });
+    const lab = await Lab.up(options.lab ?? defaultLab(), { name });
     const world = await World.open(wanwire);
     const sites = new Sites(lab, world, options.env ?? {});
     try {

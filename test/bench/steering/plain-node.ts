@@ -4,7 +4,7 @@
  * wire, whose strands end on a plain link, so that only the decision is
  * measured. Commands come as lines of JSON, each is answered by one.
  */
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { silentLogger } from '../../../api/log/log.js';
 import type { SteeringPolicy } from '../../../api/site/types.js';
@@ -24,10 +24,15 @@ const [directory = '', sessions = '65536'] = process.argv.slice(2);
 const service = 'wan';
 
 async function main(): Promise<void> {
-  const ifindexOf = (device: string): number =>
-    Number(readFileSync(`/sys/class/net/${device}/ifindex`, 'utf8'));
-  const macOf = (device: string): string =>
-    readFileSync(`/sys/class/net/${device}/address`, 'utf8').trim();
+  // /sys shows another namespace's devices.
+  const all = JSON.parse(execFileSync('ip', ['-j', 'link'], { encoding: 'utf8' })) as {
+    ifname: string;
+    ifindex: number;
+    address: string;
+  }[];
+  const find = (device: string) => all.find(({ ifname }) => ifname === device);
+  const ifindexOf = (device: string): number => find(device)?.ifindex ?? 0;
+  const macOf = (device: string): string => find(device)?.address ?? '';
   const links = [link(1, 'fibre', '198.51.100.1'), link(2, 'lte', '198.51.100.3')];
   const log = silentLogger();
   const plane = await Plane.open({ directory, log, sessions: Number(sessions), insertRate: 0 });

@@ -5,14 +5,20 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const exec = promisify(execFile);
-const blastProgram = [
-  new URL('../../../bpf/build/blast', import.meta.url),
-  new URL('../../../../bpf/build/blast', import.meta.url),
-].map((url) => fileURLToPath(url));
+
+/** What `make` built, from the sources and from `dist`. */
+function builtFile(name: string): string {
+  const found = ['../../../bpf/build', '../../../../bpf/build']
+    .map((folder) => fileURLToPath(new URL(`${folder}/${name}`, import.meta.url)))
+    .find((path) => existsSync(path));
+  if (found === undefined) throw new Error(`bpf/build/${name} is not built: npm run build`);
+  return found;
+}
 
 /** What a blast cost. */
 export interface Blast {
@@ -82,22 +88,25 @@ export class Topology implements AsyncDisposable {
     await this.run(netns, 'tc', 'qdisc', 'add', 'dev', device, 'clsact');
     await this.run(
       netns,
-      ...['tc', 'filter', 'add', 'dev', device, 'ingress', 'matchall', 'action', 'drop'],
+      ...['tc', 'filter', 'add', 'dev', device, 'ingress', 'bpf', 'da', 'obj'],
+      ...[builtFile('sink.bpf.o'), 'sec', 'tc'],
     );
   }
 
   /** Packets that came to the sink. */
   async sunk(): Promise<number> {
-    const text = await this.run(this.wan, 'tc', '-s', 'filter', 'show', 'dev', 'eth0', 'ingress');
-    return Number(/Sent \d+ bytes (\d+) pkt/.exec(text)?.[1] ?? NaN);
+    const text = await this.run(this.wan, 'ip', '-s', '-j', 'link', 'show', 'eth0');
+    const [device] = JSON.parse(text) as { stats64: { rx: { packets: number } } }[];
+    return device?.stats64.rx.packets ?? NaN;
   }
 
   /** Send from the client through the node; rejects where not all of it came to the sink. */
   async blast({ sessions, packets, first = 0 }: BlastOptions, sink = true): Promise<Blast> {
     const before = sink ? await this.sunk() : 0;
     const args = ['eth0', this.#mac, '10.0.1.2', '192.0.2.9', sessions, packets, first];
-    const [program = ''] = blastProgram;
-    const said = JSON.parse(await this.run(this.client, program, ...args.map(String))) as {
+    const said = JSON.parse(
+      await this.run(this.client, builtFile('blast'), ...args.map(String)),
+    ) as {
       packets: number;
       cpu_ns: number;
     };
