@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Does what a list of operations on a cable says. */
+import { CommandError, type Commands } from '../commands.js';
+import { built } from '../built.js';
+import type { CablePlan, Plan } from '../plan.js';
+import type { CableState } from '../state.js';
+import { operations, type Facts, type Operation } from './operations.js';
+import { Relay } from './relay.js';
+
+/** See the head of this file. */
+export class Shaper {
+  readonly #commands: Commands;
+  readonly #folder: string;
+  readonly #facts: Facts;
+
+  constructor(commands: Commands, folder: string, { wires }: Plan, netem: boolean) {
+    this.#commands = commands;
+    this.#folder = folder;
+    this.#facts = { wires, netem, object: built('#cable') };
+  }
+
+  /** Make a cable be as it is to be; `before` is nothing where its past is uncertain. */
+  async change(cable: CablePlan, before: CableState | undefined, after: CableState): Promise<void> {
+    const relay = new Relay(this.#folder, this.#facts.wires, cable);
+    for (const operation of operations(cable, before, after, this.#facts)) {
+      await this.#do(operation, relay);
+    }
+  }
+
+  async #do(operation: Operation, relay: Relay): Promise<void> {
+    switch (operation.kind) {
+      case 'ip':
+        return this.#commands.ip([operation.line], operation.netns);
+      case 'tc':
+        return this.#commands.tc([operation.line], this.#facts.wires);
+      case 'unqueue':
+        return this.#unqueue(operation.device);
+      case 'relay':
+        return relay.start();
+      case 'lane':
+        return relay.shape(operation.lane, operation.shape);
+      case 'no relay':
+        return relay.end();
+    }
+  }
+
+  async #unqueue(device: string): Promise<void> {
+    try {
+      await this.#commands.tc([`qdisc del dev ${device} root`], this.#facts.wires);
+    } catch (reason) {
+      // `Cannot delete qdisc with handle of zero`: it has none but the usual.
+      if (!(reason instanceof CommandError)) throw reason;
+    }
+  }
+}
+
+/** Whether the kernel has netem, tried on a device of the lab's own. */
+export async function hasNetem(commands: Commands, { wires, cables }: Plan): Promise<boolean> {
+  const device = cables[0]?.ends[0].hidden;
+  if (device === undefined) return false;
+  try {
+    await commands.tc([`qdisc replace dev ${device} root handle 1: netem delay 0ms`], wires);
+  } catch (reason) {
+    if (reason instanceof CommandError) return false;
+    throw reason;
+  }
+  await commands.tc([`qdisc del dev ${device} root`], wires);
+  return true;
+}
