@@ -13,7 +13,7 @@ import type { Tokens } from '../api/elements/tokens.js';
 import { trimPath } from '../api/elements/trim-path.js';
 import { updatePath } from '../api/elements/update-path.js';
 import { updateToken } from '../api/elements/update-token.js';
-import { kernel } from './elements/kernel.js';
+import { kernel, type Parameters } from './elements/kernel.js';
 
 /** What the list needs. */
 export interface EndpointParts {
@@ -25,6 +25,8 @@ export interface EndpointParts {
   /** The endpoint's own elements; on the way back they see the addresses. */
   readonly elements: readonly Element[];
   readonly ipam: Element;
+  /** What else to tell the forwarder. */
+  readonly parameters?: Parameters | undefined;
 }
 
 /** The endpoint's chain. */
@@ -43,6 +45,6 @@ export function endpointChain(parts: EndpointParts): Chain {
     ...parts.elements,
     parts.ipam,
     // Where the forwarder is to make the interface.
-    mechanisms({ KERNEL: kernel(parts.namespaceUrl) }),
+    mechanisms({ KERNEL: kernel(parts.namespaceUrl, parts.parameters) }),
   );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The endpoint's environment: cmd-nse-icmp-responder's variables; only the payload's default differs. */
 import { cidrGroups } from '../api/env/cidr.js';
-import { common, place, registryClientPolicies } from '../api/env/common.js';
+import { common, place, registryClientPolicies, site } from '../api/env/common.js';
 import { duration } from '../api/env/duration.js';
 import { labelsColon, list } from '../api/env/list.js';
 import { boolean, name, oneOf, text } from '../api/env/text.js';
@@ -57,6 +57,14 @@ export const table = {
   NSM_UNREGISTER_ITSELF: boolean({
     default: 'false',
     description: 'Unregister the endpoint at the end; otherwise its entry expires.',
+  }),
+  WANWIRE_SITE_FILE: {
+    ...site.WANWIRE_SITE_FILE,
+    description:
+      'Files of a site, a comma list, whose WAN services this endpoint then provides: names, labels and addresses follow from them.',
+  },
+  WANWIRE_STATE_DIR: name({
+    description: "Where the wires of a site's endpoint are remembered; nowhere where not set.",
   }),
   ...place,
   ...common,

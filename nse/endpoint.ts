@@ -7,17 +7,12 @@
  */
 import { systemClock, type Clock } from '../api/chain/clock.js';
 import type { Element } from '../api/chain/element.js';
-import { ConnectionEvents } from '../api/elements/connection-events.js';
-import { ownNamespaceUrl } from '../api/elements/kernel-mechanism.js';
-import { developmentTokens } from '../api/elements/tokens.js';
+import type { ConnectionEvents } from '../api/elements/connection-events.js';
 import { invalid } from '../api/errors/wire-error.js';
-import { channels } from '../api/grpc/dial.js';
-import { serve } from '../api/grpc/serve.js';
-import { remoteRegistries } from '../api/registry/remote.js';
 import { pointToPoint } from '../api/ipam/point-to-point.js';
 import { silentLogger, type Logger } from '../api/log/log.js';
-import { endpointChain } from './chain.js';
-import { privateSocket } from './private-socket.js';
+import { answer } from './answer.js';
+import { lifetime } from './lifetime.js';
 import { register } from './register.js';
 
 /** What an endpoint is; everything but name, services and addresses has a default. */
@@ -65,61 +60,19 @@ export interface Endpoint extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const managerUrl = 'unix:///var/lib/networkservicemesh/nsm.io.sock';
-const tenMinutesMs = 600_000;
-/** Less than what a registry call may take, so that its failure says that nobody listens. */
-const dialTimeoutMs = 3_000;
-const graceMs = 1_000;
-
 /** Start an endpoint; resolves when it is registered. Where it cannot be started it rejects and leaves nothing. */
 export async function endpoint(options: EndpointOptions): Promise<Endpoint> {
   const { name, services, clock = systemClock, log = silentLogger(), signal } = options;
   if (name === '') throw invalid('name', name, 'a name that is unique in the mesh');
   if (services.length === 0) throw invalid('services', services, 'at least one network service');
-  const undo: (() => unknown)[] = [];
-  let closing: Promise<void> | undefined;
-  const unwind = async (): Promise<void> => {
-    signal?.removeEventListener('abort', onAbort);
-    for (let act = undo.pop(); act !== undefined; act = undo.pop()) await act();
-  };
-  const close = (): Promise<void> => (closing ??= unwind());
-  const onAbort = (): void => void close();
-  try {
-    const { insecure = false, connectTo = managerUrl, tokenLifetimeMs = tenMinutesMs } = options;
-    const tokens = developmentTokens(name, tokenLifetimeMs, clock);
-    const peers = channels({ dialTimeoutMs, insecure, log, clock });
-    undo.push(() => {
-      peers[Symbol.dispose]();
-    });
-    const registries = remoteRegistries(peers.acquire(connectTo), tokens);
-    const events = new ConnectionEvents();
-    const chain = endpointChain({
-      name,
-      tokens,
-      events,
-      namespaceUrl: ownNamespaceUrl(),
-      elements: options.elements ?? [],
-      ipam: options.ipam ?? pointToPoint(options.prefixes ?? []),
-    });
-    const listenOn = [options.listenOn ?? (await ownSocket(undo))];
-    const serving = await serve({ listenOn, insecure, log, clock, chain, events });
-    const { urls } = serving;
-    undo.push(() => serving.close(graceMs));
-    signal?.throwIfAborted();
-    signal?.addEventListener('abort', onAbort, { once: true });
+  const ipam = options.ipam ?? pointToPoint(options.prefixes ?? []);
+  const { value, close } = await lifetime(signal, async (undo, mayGoOn) => {
+    const { registries, urls, events } = await answer({ ...options, ipam, clock, log }, undo);
+    mayGoOn();
     const registration = register(registries, { ...options, url: urls[0] ?? '' }, { clock, log });
     undo.push(() => registration.close({ unregister: options.unregister ?? true }));
     await registration.ready;
-    return { name, urls, events, close, [Symbol.asyncDispose]: close };
-  } catch (reason) {
-    await close();
-    signal?.throwIfAborted();
-    throw reason;
-  }
-}
-
-async function ownSocket(undo: (() => unknown)[]): Promise<string> {
-  const socket = await privateSocket();
-  undo.push(() => socket[Symbol.asyncDispose]());
-  return socket.url;
+    return { urls, events };
+  });
+  return { name, ...value, close, [Symbol.asyncDispose]: close };
 }

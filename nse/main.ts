@@ -4,10 +4,12 @@ import type { Logger } from '../api/log/log.js';
 import { pointToPoint } from '../api/ipam/point-to-point.js';
 import type { Config } from './config.js';
 import { dns } from './elements/dns.js';
-import { endpoint, type Endpoint } from './endpoint.js';
+import { endpoint } from './endpoint.js';
+import { startWan, type Running } from './wan/main.js';
 
-/** Start it; resolves when it is registered. `signal` ends it, also before that. */
-export function start(config: Config, log: Logger, signal?: AbortSignal): Promise<Endpoint> {
+/** Start it: of the site whose files are given, else of its environment alone; resolves when it is registered. `signal` ends it, also before that. */
+export function start(config: Config, log: Logger, signal?: AbortSignal): Promise<Running> {
+  if (config.WANWIRE_SITE_FILE.length > 0) return startWan(config, log, signal);
   return endpoint({
     name: config.NSM_NAME,
     services: config.NSM_SERVICE_NAMES,

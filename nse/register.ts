@@ -32,7 +32,22 @@ export function register(
   const shared = registerServices
     ? services.map((service) => NetworkService.fromPartial({ name: service, payload }))
     : [];
-  return keepRegistered({ registries: servicesFirst(registries, shared), endpoint, ...options });
+  return keepEntry(registries, { endpoint, services: shared }, options);
+}
+
+/** Start to keep an endpoint registered, and before it each time the services. */
+export function keepEntry(
+  registries: Registries,
+  {
+    endpoint,
+    services,
+  }: {
+    readonly endpoint: NetworkServiceEndpoint;
+    readonly services: readonly NetworkService[];
+  },
+  options: { readonly clock: Clock; readonly log: Logger },
+): Registration {
+  return keepRegistered({ registries: servicesFirst(registries, services), endpoint, ...options });
 }
 
 /** Registering the endpoint registers the services before, so that both survive a registry that forgot. */

@@ -7,6 +7,7 @@
  * Where: inside `mechanisms`, which has chosen KERNEL before.
  * Leaves: nothing; the forwarder makes the interface and removes it.
  */
+import type { Call } from '../../api/chain/call.js';
 import type { Step } from '../../api/chain/element.js';
 import { invalid } from '../../api/errors/wire-error.js';
 import {
@@ -16,8 +17,11 @@ import {
   kernelMechanism,
 } from '../../api/elements/kernel-mechanism.js';
 
+/** What else the endpoint tells its forwarder, in parameters of the mechanism. */
+export type Parameters = (call: Call) => Readonly<Record<string, string>>;
+
 /** The element; `namespaceUrl` is where clients' interfaces go, as `ownNamespaceUrl()` gives it. */
-export function kernel(namespaceUrl: string): Step {
+export function kernel(namespaceUrl: string, more: Parameters = () => ({})): Step {
   return {
     kind: 'step',
     name: 'kernel',
@@ -31,7 +35,12 @@ export function kernel(namespaceUrl: string): Step {
         const wanted = `an interface name (this one ${fault})`;
         throw invalid('mechanism.parameters.name', name, wanted);
       }
-      const parameters = { ...asked, [keys.inodeUrl]: namespaceUrl, [keys.name]: name };
+      const parameters = {
+        ...asked,
+        ...more(call),
+        [keys.inodeUrl]: namespaceUrl,
+        [keys.name]: name,
+      };
       const mechanism = kernelMechanism(parameters);
       return next(call, { ...request, connection: { ...connection, mechanism } });
     },
