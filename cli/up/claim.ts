@@ -143,7 +143,11 @@ function isIdentity(value: unknown): value is Identity {
   if (typeof value !== 'object' || value === null) return false;
   const { pid, started, boot } = value as Partial<Identity>;
   // Nothing that `kill` would take for more than one process.
-  return Number.isInteger(pid) && Number(pid) > 1 && [started, boot].every((one) => typeof one === 'string');
+  return (
+    Number.isInteger(pid) &&
+    Number(pid) > 1 &&
+    [started, boot].every((one) => typeof one === 'string')
+  );
 }
 
 function lives(one: Identity): boolean {

@@ -7,12 +7,8 @@ import { table as forwarder } from '../../forwarder/config.js';
 import { table as manager } from '../../manager/config.js';
 
 const { WANWIRE_BPF_DIR, WANWIRE_MAX_SESSIONS, WANWIRE_INSERT_RATE } = forwarder;
-const {
-  WANWIRE_SOCKET_MODE,
-  NSM_DIAL_TIMEOUT,
-  NSM_EXPIRE_PERIOD,
-  WANWIRE_EXCLUDED_PREFIXES_FILE,
-} = manager;
+const { WANWIRE_SOCKET_MODE, NSM_DIAL_TIMEOUT, NSM_EXPIRE_PERIOD, WANWIRE_EXCLUDED_PREFIXES_FILE } =
+  manager;
 
 /** Every variable of `wanwire up`; all other `NSM_*` and `WANWIRE_*` of its processes follow from the site. */
 export const table = {
@@ -35,4 +31,3 @@ export const table = {
   NSM_EXPIRE_PERIOD,
   ...common,
 } as const satisfies Table;
-

@@ -46,11 +46,12 @@ interface Peers {
   readonly spec?: { readonly peers?: readonly { readonly trustBundle?: string }[] };
 }
 
+/** Of a document that was found right: it is a Site, or has no peers. */
 function absolute(document: unknown, folder: string): unknown {
   const { spec } = document as Peers;
-  if (!Array.isArray(spec?.peers)) return document;
-  const peers = (spec.peers as NonNullable<typeof spec.peers>).map((peer) =>
+  if (spec?.peers === undefined) return document;
+  const peers = spec.peers.map((peer) =>
     peer.trustBundle ? { ...peer, trustBundle: resolve(folder, peer.trustBundle) } : peer,
   );
-  return { ...(document as object), spec: { ...spec, peers } };
+  return { ...(document as Peers), spec: { ...spec, peers } };
 }
