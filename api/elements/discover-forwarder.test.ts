@@ -93,6 +93,20 @@ t.test('a forwarder that fails is followed by the next; one that died is replace
   t.same(f.urls, ['unix:///f2', 'unix:///f2', 'unix:///f1']);
 });
 
+t.test('a service that cannot be looked up now leaves a wire to its forwarder', async (t) => {
+  const f = await twoForwarders();
+  f.registries.services.find = async function* () {
+    yield await Promise.reject(new WireError(status.UNAVAILABLE, 'site cloud cannot be reached'));
+  };
+  await f.chain.request(testCall(), wish(through('f2')));
+  t.same(f.urls, ['unix:///f2']);
+  const away = { message: 'site cloud cannot be reached' };
+  await t.rejects(f.chain.request(testCall(), wish()), away);
+  await t.rejects(f.chain.request(testCall(), wish(through('gone'))), away);
+  const reselect = { ...through('f2'), state: ConnectionState.RESELECT_REQUESTED };
+  await t.rejects(f.chain.request(testCall(), wish(reselect)), away);
+});
+
 t.test("the service's matches decide which may", async (t) => {
   const f = fixture();
   await addService(f.registries, {

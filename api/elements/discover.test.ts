@@ -175,6 +175,19 @@ t.test('an endpoint that is gone, and that nobody registers any more, is not fou
   await refused;
 });
 
+t.test('a chosen endpoint needs no service that can be asked', async (t) => {
+  const last = hops();
+  const registries = counted(await twoEndpoints());
+  registries.services.find = async function* () {
+    yield await Promise.reject(new WireError(status.UNAVAILABLE, 'site cloud cannot be reached'));
+  };
+  const chain = compose(discover(registries), roundRobin(), last);
+  const named = wish({ networkServiceEndpointName: 'b', payload: 'IP' });
+  t.match(await chain.request(testCall(), named), { payload: 'IP' });
+  t.same(last.urls, ['unix:///b']);
+  await t.rejects(chain.request(testCall(), wish()), { message: 'site cloud cannot be reached' });
+});
+
 t.test('a Close without memory finds the endpoint by its name', async (t) => {
   const last = hops();
   const chain = compose(discover(await twoEndpoints()), roundRobin(), last);

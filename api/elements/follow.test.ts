@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
 import { compose } from '../chain/compose.js';
+import type { Request } from '../chain/element.js';
 import { Connection, ConnectionEvent, State } from '../gen/connection.js';
 import { FakeChannels } from '../../test/doubles/channels.js';
 import { recording, testCall, testRequest } from '../../test/doubles/elements.js';
@@ -21,7 +22,8 @@ const path = {
 const request = testRequest({ id: 'c', payload: 'IP', path });
 const conn = request.connection;
 
-function scene() {
+function scene(networkService = '') {
+  const asked: Request[] = [];
   const channels = new FakeChannels();
   const events = new ConnectionEvents();
   const clock = new ManualClock();
@@ -32,6 +34,7 @@ function scene() {
     {
       ...recording(),
       request(call, request, next) {
+        asked.push(request);
         if (at.url !== undefined) call.state.set(nextHop, at.url);
         return next(call, request);
       },
@@ -50,8 +53,9 @@ function scene() {
     await settle();
     return events.get('c')?.state;
   };
-  const ask = () => chain.request(testCall({ clock }), request);
-  return { channels, events, clock, at, chain, ask, say };
+  const wish = { ...request, connection: { ...conn, networkService } };
+  const ask = () => chain.request(testCall({ clock }), wish);
+  return { channels, events, clock, at, chain, ask, asked, say };
 }
 
 t.test('what the next hop says is said of ours', async (t) => {
@@ -81,6 +85,28 @@ t.test('a next hop that falls silent, and one that forgot', async (t) => {
   await clock.advance(50);
   t.equal(await say(0), State.DOWN);
 });
+
+t.test(
+  'another site that falls silent has lost no wire; one that forgot it is asked again',
+  async (t) => {
+    const { ask, asked, at, say, channels, clock, events } = scene('wan@cloud');
+    at.url = 'tcp://192.0.2.1:5001,192.0.2.2:5001';
+    await ask();
+    await say(0, State.UP);
+    channels.streams[0]?.end();
+    await settle();
+    t.equal(events.get('c')?.state, State.UP);
+    await clock.advance(3_600_000);
+    t.equal(events.get('c')?.state, State.UP);
+    t.equal(asked.length, 1);
+    t.equal(channels.streams.length, 2, 'it is listened to again');
+    t.equal(await say(0), State.UP);
+    t.equal(asked.length, 2, 'it may have been restarted');
+    t.equal(await say(1, State.DOWN), State.DOWN, 'what it says of the wire counts');
+    t.equal(await say(1, State.UP), State.UP);
+    t.equal(await say(2, State.UP), State.DOWN);
+  },
+);
 
 t.test(
   'one stream however often it is refreshed; another where it moves; none after the Close',

@@ -134,19 +134,24 @@ class PeerStream implements Disposable {
     const { clock, log } = this.#around;
     const { signal } = this.#abort;
     let backOffMs = firstBackOffMs;
+    let isKnown = false;
     while (!signal.aborted) {
       // Those who join while it is being opened may be too new for its initial state.
       const asked = this.watching.all();
       try {
         for await (const event of this.#open()) {
           backOffMs = firstBackOffMs;
+          isKnown = false;
           this.watching.tell(event, asked);
         }
         if (this.#isOver(undefined)) return;
         log.info({ peer: this.#channel.url }, 'the peer ended its monitor');
       } catch (reason) {
         if (this.#isOver(reason)) return;
-        log.info({ peer: this.#channel.url, err: reason }, 'monitor stream broken');
+        // Another site may be away for hours.
+        const fields = { peer: this.#channel.url, err: reason };
+        log[isKnown ? 'debug' : 'info'](fields, 'monitor stream broken');
+        isKnown = true;
       }
       this.watching.silence();
       await delay(clock, backOffMs, signal).catch(() => undefined);

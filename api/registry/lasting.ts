@@ -49,6 +49,8 @@ class Lasting<T extends { readonly name: string }> {
   /** What has been told and not taken back. */
   readonly #told = new Map<string, T>();
   #wasOpen = false;
+  /** Told already: it may be away for hours. */
+  #isAway = false;
 
   constructor(source: () => Source<T>, call: RegistryCall, query: T) {
     this.#source = source;
@@ -66,7 +68,9 @@ class Lasting<T extends { readonly name: string }> {
         yield* this.#stream(source, backoff);
       } catch (reason) {
         if (!this.#wasOpen || isOver()) throw reason;
-        log.info({ err: reason }, 'another site’s registry is away: keeping what it told');
+        const text = 'another site’s registry is away: keeping what it told';
+        log[this.#isAway ? 'debug' : 'info']({ err: reason }, text);
+        this.#isAway = true;
       }
       if (source.changed.aborted) continue;
       await delay(clock, backoff.next(), signal).catch(() => undefined);
@@ -95,6 +99,7 @@ class Lasting<T extends { readonly name: string }> {
       }
       backoff.reset();
       this.#wasOpen = true;
+      this.#isAway = false;
       if ('all' in event) yield* this.#compare(event.all, heard);
       else {
         heard.add(event.entry.name);

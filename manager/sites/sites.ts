@@ -9,6 +9,7 @@ import { status } from '@grpc/grpc-js';
 import type { Clock } from '../../api/chain/clock.js';
 import type { Tokens } from '../../api/elements/tokens.js';
 import { WireError } from '../../api/errors/wire-error.js';
+import { parseAddress, placeOf } from '../../api/grpc/address.js';
 import type { Channels } from '../../api/grpc/channel.js';
 import { isOwnControl } from '../../api/grpc/control.js';
 import type { Logger } from '../../api/log/log.js';
@@ -59,7 +60,8 @@ export class Sites implements Disposable {
 
   /** Whether a call that came in there is another site's. */
   isControl(listenUrl: string | undefined): boolean {
-    return listenUrl?.startsWith('tcp://') === true && this.#isOwnControl(listenUrl.slice(6));
+    if (listenUrl?.startsWith('tcp:') !== true) return false;
+    return this.#isOwnControl(placeOf(parseAddress(listenUrl)));
   }
 
   /** What another site has registered, under the names we know it by; NOT_FOUND names the sites there are. */
