@@ -20,7 +20,7 @@ function device(name: string, ...addresses: string[]): Device {
 }
 
 function written(devices: readonly Device[], present: Readonly<Record<string, string>>): string[] {
-  return settingsFor(devices, (name) => present[name.replace('net/ipv4/conf/', '')]).map(
+  return settingsFor(devices, (name) => present[name.replace(/^net\/ipv[46]\/conf\//, '')]).map(
     ({ name, value }) => `${name}=${value}`,
   );
 }
@@ -51,4 +51,12 @@ t.test('links beside each other in one network answer for their own addresses al
 t.test('hosts and IPv6 have no ARP to be told apart by', async (t) => {
   t.same(written([device('wan0', '192.0.2.2/32'), device('wan1', '192.0.2.2/32')], {}), []);
   t.same(written([device('wan0', 'fd00::1/64'), device('wan1', 'fd00::2/64')], {}), []);
+});
+
+t.test('a silent IPv6 gateway is asked for every second', async (t) => {
+  const name = 'router_probe_interval';
+  t.same(written(far, { [`wan0/${name}`]: '60', [`wan1/${name}`]: '1' }), [
+    `net/ipv6/conf/wan0/${name}=1`,
+  ]);
+  t.same(written(far, { [`wan0/${name}`]: '0' }), [], 'all the time is often enough');
 });

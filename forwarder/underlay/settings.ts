@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Sysctls of the devices that links are on. The higher of the setting for all
- * devices and the device's own counts, so only the devices' are written, and
- * only where what counts would lose packets. They stay when we end: nobody can
+ * Sysctls of the devices that links are on. They stay when we end: nobody can
  * tell who set them.
+ *
+ * IPv4: the higher of the setting for all devices and the device's own counts,
+ * so only the devices' are written, and only where what counts would lose packets.
+ *
+ * IPv6: a gateway that was silent is not asked for again as long as there is
+ * another route, which for us is the one to nowhere, but every so many seconds (60).
  */
 import { contains } from '../links/ip.js';
 import type { Setting } from '../links/setting.js';
@@ -22,6 +26,8 @@ export function settingsFor(
       Math.max(Number(read(path('all', what)) ?? 0), Number(read(path(name, what)) ?? 0));
     const settings: Setting[] = [];
     if (counts('rp_filter') === 1) settings.push({ name: path(name, 'rp_filter'), value: loose });
+    const probing = `net/ipv6/conf/${name}/router_probe_interval`;
+    if (Number(read(probing) ?? 0) > 1) settings.push({ name: probing, value: '1' });
     // Beside another link in one network, each must answer for its own addresses alone.
     if (devices.some((other) => other.name !== name && isBeside(device, other))) {
       const own = { arp_ignore: 1, arp_announce: 2 };
