@@ -3,6 +3,7 @@
 /** The `wanwire` command. Only the subcommand that is asked for is loaded, so that help is quick. */
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../api/env/config-error.js';
+import { version } from '../api/version.js';
 import { exitCodes } from './exit-codes.js';
 
 interface Subcommand {
@@ -75,7 +76,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
 
 const program = new Command('wanwire')
   .description('WAN links as network services.')
-  .version('0.1.0')
+  .version(version)
   .showHelpAfterError('(wanwire --help tells more)')
   .addHelpText('after', '\n`wanwire COMMAND --help` lists the environment variables of COMMAND.')
   .exitOverride();

@@ -147,3 +147,8 @@ export const table = {
 
 /** The parsed environment. */
 export type Config = Values<typeof table>;
+
+/** Where the forwarder keeps what it must know after a crash. A name may hold a slash. */
+export function stateFolder({ WANWIRE_STATE_DIR: folder, NSM_NAME: name }: Config): string {
+  return folder ?? `/run/wanwire/${encodeURIComponent(name)}`;
+}

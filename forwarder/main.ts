@@ -23,7 +23,7 @@ import { Netns } from '../bpf/netns/netns.js';
 import { adopt } from './adopt.js';
 import { forwarderChain, kernelFacets } from './chain.js';
 import { Closer } from './closer.js';
-import type { Config } from './config.js';
+import { stateFolder, type Config } from './config.js';
 import { Reaper, Wires } from './mechanisms/kernel/index.js';
 import { Deaths } from './namespaces/deaths.js';
 import { Namespaces } from './namespaces/namespaces.js';
@@ -139,11 +139,6 @@ async function unwind(
 ): Promise<void> {
   signal?.removeEventListener('abort', onAbort);
   for (let act = undo.pop(); act !== undefined; act = undo.pop()) await act();
-}
-
-/** A name may hold a slash. */
-function stateFolder({ WANWIRE_STATE_DIR: folder, NSM_NAME: name }: Config): string {
-  return folder ?? `/run/wanwire/${encodeURIComponent(name)}`;
 }
 
 /** Better now than with the first Request. */

@@ -3,20 +3,26 @@
  * The WAN side of a node, where its site's file says that it has one: links,
  * data plane, policies; kept as the file is, from now on.
  */
+import { join } from 'node:path';
 import { systemClock } from '../api/chain/clock.js';
 import type { ConnectionEvents } from '../api/elements/connection-events.js';
 import { State } from '../api/gen/connection.js';
 import type { Logger } from '../api/log/log.js';
 import { servicesOf } from '../api/site/classes.js';
 import type { SiteFiles } from '../api/site/types.js';
+import { version } from '../api/version.js';
 import { watchSiteFiles, type SiteWatch } from '../api/site/watch.js';
 import { bpfDirectory } from '../bpf/loader/bpffs.js';
 import type { Wan } from './chain.js';
-import type { Config } from './config.js';
+import { stateFolder, type Config } from './config.js';
 import type { Place } from './namespaces/namespaces.js';
 import { Gateway } from './gateway/gateway.js';
 import { nodeOf } from './mechanisms/vxlan/self.js';
+import { NodePolicies } from './operator/node-policies.js';
+import { AppliedPolicies } from './operator/policies.js';
+import { serveOperator } from './operator/server.js';
 import { AskAgain } from './steering/again.js';
+import { hand } from './steering/hand.js';
 import { Plane } from './steering/plane.js';
 import { Steering } from './steering/steering.js';
 import { Underlay } from './underlay/underlay.js';
@@ -66,10 +72,12 @@ export async function openWan(options: WanOptions): Promise<Wan> {
       insertRate: config.WANWIRE_INSERT_RATE,
     }),
   );
-  plane.setName('node', 0, { name, site: site.name });
   const port = site.vxlanPort;
-  const policies = servicesOf(files.current);
-  const steering = await Steering.open({ plane, underlay, port, policies, log });
+  const applied = AppliedPolicies.open(join(stateFolder(config), 'policies'), log);
+  const enforce = (all: SiteFiles): Promise<number> => steering.setPolicies(servicesOf(all));
+  const policies = new NodePolicies({ applied, site: files.current, enforce, log });
+  const first = servicesOf(policies.files);
+  const steering = await Steering.open({ plane, underlay, port, policies: first, log });
   const gateway = new Gateway({ forwarder: name, log });
   const again = new AskAgain(log);
   const retell = (): void => {
@@ -81,7 +89,18 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const holdMs = config.WANWIRE_HOLD;
   const wan = { steering, gateway, again, self, holdMs };
   followLinks(wan, underlay, retell, log);
-  followFiles(wan, underlay, files, log);
+  followFiles({ steering, underlay, files, policies, log });
+  const about = { name, site: site.name, version };
+  const operator = hand({ about, steering, policies });
+  const path = join(stateFolder(config), 'operator.sock');
+  const tell = (): void => {
+    const { routing } = underlay;
+    plane.setName('node', 0, { ...about, routing, operator: path });
+  };
+  tell();
+  underlay.onChange(tell);
+  const socket = await serveOperator({ operator, path, log });
+  undo.push(() => socket.close());
   return wan;
 }
 
@@ -114,15 +133,22 @@ function askForRefresh(events: ConnectionEvents, id: string): void {
   if (connection) events.update({ ...connection, state: State.REFRESH_REQUESTED });
 }
 
+/** What follows the site's files. */
+interface Followers {
+  readonly steering: Steering;
+  readonly underlay: Underlay;
+  readonly files: SiteWatch;
+  readonly policies: NodePolicies;
+  readonly log: Logger;
+}
+
 /** Links and policies are as the file says. */
-function followFiles({ steering }: Wan, underlay: Underlay, files: SiteWatch, log: Logger): void {
+function followFiles({ steering, underlay, files, policies, log }: Followers): void {
   const apply = async (changed: SiteFiles): Promise<void> => {
     await underlay.setLinks(changed.site.links);
     await steering.linksChanged();
-    const began = performance.now();
-    const generation = await steering.setPolicies(servicesOf(changed));
-    const ms = Math.round(performance.now() - began);
-    log.info({ generation, ms }, "the site's file is in force");
+    const inForce = await policies.siteChanged(changed);
+    log.info({ ...inForce }, "the site's file is in force");
   };
   files.onChange((changed) => {
     apply(changed).catch((reason: unknown) => {

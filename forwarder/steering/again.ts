@@ -13,7 +13,7 @@ const atOnce = 4;
 export class AskAgain {
   readonly #log: Logger;
   readonly #wires = new Map<string, Again>();
-  #running: Promise<void> | undefined;
+  #isRunning = false;
   #wanted = false;
 
   constructor(log: Logger) {
@@ -33,10 +33,11 @@ export class AskAgain {
   /** Ask for all; while that is under way, once more when it is done. */
   all(): void {
     this.#wanted = true;
-    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    if (!this.#isRunning) void this.#run();
   }
 
   async #run(): Promise<void> {
+    this.#isRunning = true;
     while (this.#wanted) {
       this.#wanted = false;
       const ids = [...this.#wires.keys()];
@@ -46,6 +47,7 @@ export class AskAgain {
         }),
       );
     }
+    this.#isRunning = false;
   }
 
   async #ask(id: string): Promise<void> {

@@ -30,10 +30,13 @@ export class Sessions {
     this.#plane.countPins();
   }
 
-  /** All of a wire. */
-  unpinAll(wire: number): void {
-    this.#plane.tables.pins.deleteWhere((flow) => flow.wire === wire);
-    this.#plane.countPins();
+  /** All of a wire, or of all wires; how many there were. */
+  unpinAll(wire?: number): number {
+    const gone = this.#plane.tables.pins.deleteWhere(
+      (flow) => wire === undefined || flow.wire === wire,
+    );
+    if (gone > 0) this.#plane.countPins();
+    return gone;
   }
 
   /** Forget the sessions of wires that are no more. */

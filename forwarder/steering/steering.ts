@@ -23,7 +23,7 @@ import type { Plane } from './plane.js';
 import { RuleSets } from './rule-sets.js';
 import { Sessions } from './sessions.js';
 import { TunnelDevices } from './tunnel-devices.js';
-import { wireEntry, wireName, type SteeredWire } from './wire.js';
+import { isElsewhere, wireEntry, wireName, type SteeredWire } from './wire.js';
 
 /** What steering works with. */
 export interface SteeringOptions {
@@ -89,6 +89,11 @@ export class Steering {
     return this.#wires.get(id)?.wire;
   }
 
+  /** The number of a connection's wire in the maps. */
+  numberOf(id: string): number | undefined {
+    return this.#wires.get(id)?.number;
+  }
+
   /** All of them. */
   get wires(): readonly SteeredWire[] {
     return [...this.#wires.values()].map(({ wire }) => wire);
@@ -102,7 +107,7 @@ export class Steering {
 
   /** These policies and no others, from one packet to the next; the number of the generation. */
   setPolicies(policies: readonly ServicePolicy[]): Promise<number> {
-    return this.#inLine(async () => {
+    return this.inLine(async () => {
       this.#ruleSets.set(policies, new Set([...this.#wires.values()].map((one) => one.ruleSet)));
       const generation = await this.#renew();
       for (const known of this.#wires.values()) this.#point(known);
@@ -113,7 +118,7 @@ export class Steering {
   /** What is true of links now; call it whenever the underlay tells of a change. */
   linksChanged(): Promise<void> {
     this.peers.drop(this.#options.underlay.links);
-    return this.#inLine(async () => {
+    return this.inLine(async () => {
       await this.#converge();
     });
   }
@@ -127,7 +132,7 @@ export class Steering {
 
   /** Steer it so. */
   add(wire: SteeredWire): Promise<void> {
-    return this.#inLine(async () => {
+    return this.inLine(async () => {
       const before = this.#wires.get(wire.id);
       const same = before !== undefined && JSON.stringify(before.wire) === JSON.stringify(wire);
       await this.#meet(wire.peer);
@@ -139,12 +144,12 @@ export class Steering {
 
   /** Steer it no more; an unknown one is none already. */
   remove(id: string): Promise<void> {
-    return this.#inLine(() => this.#remove(id));
+    return this.inLine(() => this.#remove(id));
   }
 
   /** Forget what a former life steered and nobody added again. */
   prune(): Promise<void> {
-    return this.#inLine(async () => {
+    return this.inLine(async () => {
       for (const [number, { id = '' }] of this.plane.namesOf('wire')) {
         if (!this.#wires.has(id)) this.#forget(number, undefined);
       }
@@ -158,7 +163,7 @@ export class Steering {
 
   /** The operator's hand on a strand. */
   setStrand(name: string, up: boolean): Promise<void> {
-    return this.#inLine(async () => {
+    return this.inLine(async () => {
       if (this.peers.setByOperator(name, up) && up) await this.#renew();
     });
   }
@@ -281,18 +286,10 @@ export class Steering {
     return this.plane.generation & 1;
   }
 
-  #inLine<T>(change: () => Promise<T>): Promise<T> {
+  /** Change something in line with all other changes. */
+  inLine<T>(change: () => T | Promise<T>): Promise<T> {
     const run = this.#turn.then(change);
     this.#turn = run.catch(() => undefined);
     return run;
   }
-}
-
-/** Where its entries in other maps would be other ones. */
-function isElsewhere(before: SteeredWire, wire: SteeredWire): boolean {
-  return (
-    before.port.ifindex !== wire.port.ifindex ||
-    before.vni !== wire.vni ||
-    before.peer.name !== wire.peer.name
-  );
 }

@@ -47,10 +47,11 @@ export class Table<K extends Fields, V extends Fields> {
     );
   }
 
-  /** Delete every entry whose key is so. */
-  deleteWhere(fits: (key: Out<K>) => boolean): void {
+  /** Delete every entry whose key is so; how many there were. */
+  deleteWhere(fits: (key: Out<K>) => boolean): number {
     const going = this.map.keys().filter((key) => fits(this.#key.decode(key)));
     if (going.length > 0) this.map.deleteBatch(going);
+    return going.length;
   }
 
   entries(): (readonly [Out<K>, Out<V>])[] {

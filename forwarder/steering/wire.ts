@@ -57,6 +57,15 @@ export function wireName({ id, client, service, target }: SteeredWire): object {
   return { id, client, service, name: target.name };
 }
 
+/** Where its entries in other maps would be other ones. */
+export function isElsewhere(before: SteeredWire, wire: SteeredWire): boolean {
+  return (
+    before.port.ifindex !== wire.port.ifindex ||
+    before.vni !== wire.vni ||
+    before.peer.name !== wire.peer.name
+  );
+}
+
 function macBytes(mac: string): Uint8Array {
   return Buffer.from(mac.replaceAll(':', ''), 'hex');
 }
