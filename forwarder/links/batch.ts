@@ -11,7 +11,7 @@ import {
   parseMessages,
   type NetlinkMessage,
 } from './codec.js';
-import type { Message } from './message.js';
+import type { Message } from './frame.js';
 
 /** What came of one message. */
 export interface Answer {
