@@ -41,11 +41,16 @@ export class SiteDocument {
     return value;
   }
 
-  /** The keys, or the number of items, at a path. */
-  keys(path: Path): readonly (string | number)[] {
+  /** The keys of the mapping at a path; none where there is no mapping. */
+  keys(path: Path): readonly string[] {
     const value = this.raw(path);
-    if (Array.isArray(value)) return [...value.keys()];
-    return isCollection(value) ? Object.keys(value) : [];
+    return isCollection(value) && !Array.isArray(value) ? Object.keys(value) : [];
+  }
+
+  /** The indices of the list at a path; none where there is no list. */
+  indices(path: Path): readonly number[] {
+    const value = this.raw(path);
+    return Array.isArray(value) ? [...value.keys()] : [];
   }
 
   /** What a schema makes of the value at a path; nothing, and mistakes, where it is wrong. */
@@ -56,9 +61,22 @@ export class SiteDocument {
     return undefined;
   }
 
-  /** The items of a list, or of a mapping, that are right. */
-  each<T extends z.ZodType>(schema: T, path: Path): readonly Piece<z.output<T>>[] {
-    return this.keys(path).flatMap((key) => {
+  /** The items of a list that are right. */
+  items<T extends z.ZodType>(schema: T, path: Path): readonly Piece<z.output<T>>[] {
+    return this.#each(schema, path, this.indices(path));
+  }
+
+  /** The values of a mapping that are right. */
+  values<T extends z.ZodType>(schema: T, path: Path): readonly Piece<z.output<T>>[] {
+    return this.#each(schema, path, this.keys(path));
+  }
+
+  #each<T extends z.ZodType>(
+    schema: T,
+    path: Path,
+    keys: readonly (string | number)[],
+  ): readonly Piece<z.output<T>>[] {
+    return keys.flatMap((key) => {
       const value = this.read(schema, [...path, key]);
       return value === undefined ? [] : [{ path: [...path, key], value }];
     });

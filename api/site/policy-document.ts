@@ -28,9 +28,9 @@ export function readPolicy(
 ): SteeringPolicy | undefined {
   const name = document.read(metadata, ['metadata'])?.name;
   const spec = document.read(policySpec, ['spec']);
-  const classes = document.each(policyClass, ['spec', 'classes']);
-  const rules = document.each(rule, ['spec', 'rules']);
-  const known = new Set(document.keys(['spec', 'classes']).map(String));
+  const classes = document.values(policyClass, ['spec', 'classes']);
+  const rules = document.items(rule, ['spec', 'rules']);
+  const known = new Set(document.keys(['spec', 'classes']));
   const checks = { document, known, links };
   checkClasses(checks, classes);
   checkRules(checks, rules);
@@ -152,7 +152,7 @@ function checkCycles(document: SiteDocument, classes: readonly Piece<ClassText>[
 
 function checkRules(checks: Checks, rules: readonly Piece<RuleText>[]): void {
   const { document } = checks;
-  if (document.keys(['spec', 'rules']).length > mostRules) {
+  if (document.indices(['spec', 'rules']).length > mostRules) {
     document.wrong(['spec', 'rules'], `at most ${String(mostRules)} rules`);
   }
   repeated(

@@ -159,7 +159,7 @@ function checkServices(policies: readonly Read[], site: Site): void {
 async function checkBundles(documents: readonly KindDocument[]): Promise<void> {
   for (const { kind, document } of documents) {
     if (kind !== 'Site') continue;
-    for (const at of document.keys(['spec', 'peers'])) {
+    for (const at of document.indices(['spec', 'peers'])) {
       const path = ['spec', 'peers', at, 'trustBundle'];
       const given = document.raw(path);
       if (typeof given !== 'string' || given === '' || given.includes('\0')) continue;

@@ -12,8 +12,8 @@ import type { Site, SiteGateway } from './types.js';
 export function readSite(document: SiteDocument): Site | undefined {
   const name = document.read(metadata, ['metadata'])?.name;
   const spec = document.read(siteSpec, ['spec']);
-  const links = document.each(link, ['spec', 'links']);
-  const peers = document.each(peer, ['spec', 'peers']);
+  const links = document.items(link, ['spec', 'links']);
+  const peers = document.items(peer, ['spec', 'peers']);
   checkLinks(document, links);
   checkPeers(document, peers, name);
   if (spec?.links.length === 0) document.wrong(['spec', 'links'], 'at least one link');
@@ -44,7 +44,7 @@ export function readSite(document: SiteDocument): Site | undefined {
 
 /** Names that a document's links have, also of links with a mistake. */
 export function linkNames(document: SiteDocument, field: 'name' | 'class'): ReadonlySet<string> {
-  const names = document.keys(['spec', 'links']).map((at) => {
+  const names = document.indices(['spec', 'links']).map((at) => {
     const given = document.raw(['spec', 'links', at, field]);
     return given === undefined && field === 'class' ? 'best-effort' : given;
   });
