@@ -11,9 +11,9 @@ readonly kernel_wanted=6.1 node_wanted=20
 problems=()
 problem() { problems+=("$1"); }
 
-# Each command we use, with the Debian package that has it.
-needs=(make:make cc:gcc ip:iproute2 ping:iputils-ping ps:procps unshare:util-linux
-	nsenter:util-linux setpriv:util-linux)
+# Each command or file we use, with the Debian package that has it.
+needs=(make:make cc:gcc clang:clang /usr/include/bpf/bpf_helpers.h:libbpf-dev ip:iproute2
+	ping:iputils-ping ps:procps unshare:util-linux nsenter:util-linux setpriv:util-linux)
 [[ ${1-} != lint ]] || needs+=(clang-format:clang-format)
 
 check_machine() {
@@ -41,7 +41,7 @@ at_least() { [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1) == "$2" ]]; 
 install_packages() {
 	local need packages=()
 	for need in "${needs[@]}"; do
-		command -v "${need%%:*}" >/dev/null || packages+=("${need##*:}")
+		command -v "${need%%:*}" >/dev/null || [[ -e ${need%%:*} ]] || packages+=("${need##*:}")
 	done
 	((${#packages[@]} > 0)) || return 0
 	if ! command -v apt-get >/dev/null; then

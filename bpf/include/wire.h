@@ -32,6 +32,10 @@ enum {
 #define WW_BANK(generation) ((generation)&1)
 /* Row of a rule set in `rulesets`; times 1024 or 320 in `rules`, `rule_stats` and `exact`. */
 #define WW_RULESET(bank, policy) ((bank)*WW_POLICIES + (policy))
+/* How many rows there are, of both banks. */
+#define WW_ROWS (2 * WW_POLICIES)
+/* `class_id` and `rule` of a session that was never compared with rules: the peer chose its strand, or a pin. */
+#define WW_NONE 0xffff
 
 /* Map `control`, one entry, mmap-able: user space stores each word by itself. */
 struct ww_control {
@@ -130,11 +134,12 @@ enum ww_session_flags {
 	WW_SESSION_FRAGMENT = 4, /* a fragment whose first one was not seen */
 };
 
+/* The first eight bytes are stored at once: no strand is seen with another's generation. */
 struct ww_session {
 	__u32 generation;
 	__u16 strand;
-	__u16 class_id;
-	__u16 rule; /* index, or WW_RULES - 1 for the default class */
+	__u16 class_id; /* or WW_NONE */
+	__u16 rule; /* index, WW_RULES - 1 for the default class, or WW_NONE */
 	__u8 mark; /* DSCP of the outer packet; 255 is the inner one's */
 	__u8 flags;
 	__u32 moves; /* how often it changed its strand */
@@ -166,13 +171,13 @@ struct ww_fragment6 {
 	__u8 source[16];
 	__u8 destination[16];
 	__u32 id;
-	__u8 protocol;
-	__u8 pad[3];
 };
 
 struct ww_ports {
 	__u16 source;
 	__u16 destination;
+	__u8 protocol; /* IPv6: later fragments do not have it where a header stands before it */
+	__u8 pad[3];
 };
 
 /* A set of rules, a bit for each; rule N is bit N % 64 of word N / 64. */
@@ -280,10 +285,12 @@ struct ww_stats {
 	__u64 rx_bytes;
 };
 
-/* Map `limits`: the insert rate's bucket of each wire; the programs' own. */
+/*
+ * Map `limits`, the insert rate's bucket of each wire, which holds one second's
+ * worth; the programs' own. As one word, so that one compare-and-swap takes a token.
+ */
 struct ww_limit {
-	__u64 last_ns;
-	__u64 tokens;
+	__u64 full_ns; /* when it is full again; CLOCK_MONOTONIC, coarse */
 };
 
 /* Map `names`: what numbers mean, as JSON, for whoever reads while no forwarder runs. */

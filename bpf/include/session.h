@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * Cached sessions: found, decided anew where their generation or strand is no
+ * more, learned from the leader. A lost one is decided again as the tables say.
+ */
+#ifndef WANWIRE_SESSION_H
+#define WANWIRE_SESSION_H
+
+#include "choose.h"
+#include "classify.h"
+
+#define SECOND 1000000000ULL
+
+/* The bytes of a session that are read and stored at once. */
+union head {
+	__u64 all;
+	struct {
+		__u32 generation;
+		__u16 strand;
+		__u16 class_id;
+	};
+};
+
+static __always_inline union head head_of(const struct ww_session *session)
+{
+	return (union head){ .all = *(const volatile __u64 *)session };
+}
+
+static __always_inline struct ww_session *session_of(struct packet *p, const int family)
+{
+	if (family == 4)
+		return bpf_map_lookup_elem(&sessions4, &p->four);
+	return bpf_map_lookup_elem(&sessions6, &p->six);
+}
+
+/* Take a token of the wire's bucket. */
+static __always_inline bool may_insert(__u32 wire, __u32 rate)
+{
+	struct ww_limit *limit = bpf_map_lookup_elem(&limits, &wire);
+	__u64 now, before, full;
+
+	if (!rate)
+		return true;
+	if (!limit)
+		return false;
+	now = bpf_ktime_get_coarse_ns();
+	before = *(volatile __u64 *)&limit->full_ns;
+	full = (before > now ? before : now) + SECOND / rate;
+	/* Who loses the race goes without: that many at once are above any rate. */
+	return full <= now + SECOND &&
+	       __sync_val_compare_and_swap(&limit->full_ns, before, full) == before;
+}
+
+/* Write what was decided: into the session there is, or into a new one as far as its rate allows. */
+static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand, __u32 flags,
+			    const int family)
+{
+	union head head = { .generation = p->generation,
+			    .strand = strand,
+			    .class_id = p->class_id };
+	struct ww_session new = {};
+	__u32 zero = 0;
+	struct ww_control *c;
+
+	if (p->is & ORPHAN)
+		flags |= WW_SESSION_FRAGMENT;
+	if (s) {
+		if (s->strand != strand)
+			s->moves++;
+		s->rule = p->rule;
+		s->mark = p->mark;
+		*(volatile __u64 *)s = head.all;
+		*(volatile __u8 *)&s->flags = flags;
+		return;
+	}
+	c = bpf_map_lookup_elem(&control, &zero);
+	if (!c || !may_insert(p->four.wire, c->insert_rate))
+		return;
+	new.generation = p->generation;
+	new.strand = strand;
+	new.class_id = p->class_id;
+	new.rule = p->rule;
+	new.mark = p->mark;
+	new.flags = flags;
+	/* Another CPU may have been faster: its packets are counted already. */
+	if (family == 4)
+		bpf_map_update_elem(&sessions4, &p->four, &new, BPF_NOEXIST);
+	else
+		bpf_map_update_elem(&sessions6, &p->six, &new, BPF_NOEXIST);
+}
+
+/* The strand that the flow is pinned to, if it can be used. */
+static __noinline __u32 pinned(struct packet *p, struct ww_wire *wire, const int family)
+{
+	struct ww_flow key = { .wire = p->four.wire };
+	struct ww_pin *pin;
+
+	if (family == 4) {
+		key.source[10] = key.source[11] = key.destination[10] = key.destination[11] = 0xff;
+		__builtin_memcpy(key.source + 12, &p->four.source, 4);
+		__builtin_memcpy(key.destination + 12, &p->four.destination, 4);
+		key.source_port = p->four.source_port;
+		key.destination_port = p->four.destination_port;
+		key.protocol = p->four.protocol;
+	} else
+		key = p->six;
+	pin = bpf_map_lookup_elem(&pins, &key);
+	return pin && usable(pin->strand, wire->peer) ? pin->strand : 0;
+}
+
+/* Whether the cached decision still stands, for a flow that is pinned to p->pin or not at all. */
+static __always_inline bool stands(struct packet *p, struct ww_session *s, union head head)
+{
+	__u8 flags = *(volatile __u8 *)&s->flags;
+
+	if (p->pin || flags & WW_SESSION_PINNED)
+		return flags & WW_SESSION_PINNED && head.strand == p->pin &&
+		       head.generation == p->generation;
+	return head.generation == p->generation || flags & WW_SESSION_LEARNED;
+}
+
+/* Decide as the tables in force say: the strand, or minus a drop reason less one. */
+static __noinline int decide(struct packet *p, struct ww_wire *wire, struct ww_session *s,
+			     const int family)
+{
+	int strand = p->pin;
+
+	if (!classify(p, wire, family) && !strand)
+		return -WW_DROP_NO_POLICY - 1;
+	if (!strand)
+		strand = choose(p, wire, family);
+	if (strand > 0)
+		keep(p, s, strand, p->pin ? WW_SESSION_PINNED : 0, family);
+	return strand;
+}
+
+/* The other side leads: go on with the strand on which this came. */
+static __always_inline void learn(struct packet *p, struct ww_session *s, __u32 strand,
+				  const int family)
+{
+	__u8 flags = s ? s->flags : 0;
+
+	if (flags & WW_SESSION_PINNED || (flags & WW_SESSION_LEARNED && s->strand == strand))
+		return;
+	p->class_id = WW_NONE;
+	p->rule = WW_NONE;
+	p->mark = 255;
+	keep(p, s, strand, WW_SESSION_LEARNED, family);
+}
+
+#endif
