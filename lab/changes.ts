@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a user's words for a link come to: the state of a cable at first, and after a change. */
 import { isIPv6 } from 'node:net';
-import { LabError, notValid } from './file/mistakes.js';
+import { LabInputError, notValid } from './file/mistakes.js';
 import { delayMs, lossPercent, mtuRange, rateBits, wants } from './file/units.js';
 import type { CablePlan } from './plan.js';
 import type { CableState, DirectionState } from './state.js';
@@ -38,7 +38,7 @@ export function isPlain({ directions }: CableState): boolean {
 /** A cable after a change at one of its ends. Throws where the change is wrong, with all that is wrong. */
 export function changed(cable: CablePlan, before: CableState, change: LinkChange): CableState {
   const mistakes = mistakesIn(cable, change);
-  if (mistakes.length > 0) throw new LabError(mistakes.join('\n'));
+  if (mistakes.length > 0) throw new LabInputError(mistakes.join('\n'));
   const { toward, mtu, up, down } = change;
   const oneWay = toward !== undefined;
   const directions = before.directions.map((direction, at): DirectionState => {

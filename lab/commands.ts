@@ -60,7 +60,7 @@ export class Commands {
     shown: readonly string[] = command,
   ): Promise<void> {
     if (lines.length === 0) return;
-    const [program = '', ...args] = [...command, '-batch', '-'];
+    const [program, ...args] = [...command, '-batch', '-'];
     try {
       await this.run(program, args, `${lines.join('\n')}\n`);
     } catch (reason) {

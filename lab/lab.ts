@@ -6,7 +6,7 @@
 import { changed, firstState, isPlain, plainState } from './changes.js';
 import { check } from './check.js';
 import { Commands } from './commands.js';
-import { LabError } from './file/mistakes.js';
+import { LabError, LabInputError } from './file/mistakes.js';
 import { locked, onlyLab, stateOf, taken } from './find.js';
 import { checkLab, readLabFile } from './file/read.js';
 import { make } from './make.js';
@@ -14,7 +14,7 @@ import { Place } from './place.js';
 import { namespacesOf, planOf, type CablePlan, type Plan } from './plan.js';
 import { processOf } from './process.js';
 import { countersAt, statusOf } from './report.js';
-import { StateFolder, type LabState } from './state.js';
+import { labNames, StateFolder, type LabState } from './state.js';
 import { existing, teardown } from './teardown.js';
 import type { Counters, LabFile, LabStatus, LinkChange, LinkReport } from './types.js';
 import { hasNetem, Shaper } from './wires/shaper.js';
@@ -59,6 +59,11 @@ export class Lab implements AsyncDisposable {
     return new Lab((await stateOf(folder)).file, false);
   }
 
+  /** The labs there are, half-made ones too. */
+  static async names(): Promise<string[]> {
+    return labNames();
+  }
+
   /** Take a lab away, in whatever state it is; false where there is none of that name. */
   static async down(name: string): Promise<boolean> {
     mayMakeNamespaces();
@@ -79,7 +84,7 @@ export class Lab implements AsyncDisposable {
     const found = this.#plan.places.find(({ place }) => place === name);
     if (found !== undefined) return new Place(name, found.netns);
     const places = this.#plan.places.map(({ place }) => place).join(', ');
-    throw new LabError(`lab ${this.name} has no ${name}: there are ${places}`);
+    throw new LabInputError(`lab ${this.name} has no ${name}: there are ${places}`);
   }
 
   /** Change a link (`edge/wan1`) while it runs: its devices, their indices and addresses stay. */
@@ -136,7 +141,9 @@ export class Lab implements AsyncDisposable {
     const all = this.#plan.cables.flatMap(({ ends, network }) =>
       ends.flatMap(({ link: name }, at) => (at === 1 && network !== undefined ? [] : name)),
     );
-    throw new LabError(`lab ${this.name} has no link ${link}: there are ${all.sort().join(', ')}`);
+    throw new LabInputError(
+      `lab ${this.name} has no link ${link}: there are ${all.sort().join(', ')}`,
+    );
   }
 
   async #make(signal: AbortSignal | undefined): Promise<void> {

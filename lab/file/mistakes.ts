@@ -6,6 +6,11 @@ export class LabError extends Error {
   override readonly name: string = 'LabError';
 }
 
+/** What the user said is wrong: a name, a value, a file. */
+export class LabInputError extends LabError {
+  override readonly name: string = 'LabInputError';
+}
+
 /** One mistake. */
 export interface Mistake {
   /** From 1; none where the lab came from no file, or the mistake is the file as a whole. */
@@ -17,7 +22,7 @@ export interface Mistake {
 }
 
 /** A file that is not valid. Nothing of it is used. */
-export class LabFileError extends LabError {
+export class LabFileError extends LabInputError {
   override readonly name: string = 'LabFileError';
   /** Every mistake there is, in the order of the file. */
   readonly mistakes: readonly Mistake[];

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { LabFile } from '../types.js';
-import { LabError, LabFileError, type Mistake } from './mistakes.js';
+import { LabFileError, LabInputError, type Mistake } from './mistakes.js';
 import { checkRules } from './rules.js';
 import { labSchema } from './schema.js';
 import { fieldOf, mistakeAt, readYaml, type Path, type Yaml } from './yaml.js';
@@ -16,7 +16,7 @@ export async function readLabFile(path: string): Promise<LabFile> {
   } catch (reason) {
     const { code, message } = reason as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'there is no such file' : message;
-    throw new LabError(`${path}: ${why}; \`wanwire lab template\` prints one to begin with`);
+    throw new LabInputError(`${path}: ${why}; \`wanwire lab template\` prints one to begin with`);
   }
   return parseLabFile(text, path);
 }
