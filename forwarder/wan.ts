@@ -77,7 +77,18 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const enforce = (all: SiteFiles): Promise<number> => steering.setPolicies(servicesOf(all));
   const policies = new NodePolicies({ applied, site: files.current, enforce, log });
   const first = servicesOf(policies.files);
-  const steering = await Steering.open({ plane, underlay, port, policies: first, log });
+  const about = { name, site: site.name, version };
+  const path = join(stateFolder(config), 'operator.sock');
+  const routed = (): void => {
+    plane.setName('node', 0, { ...about, routing: underlay.routing, operator: path });
+  };
+  const steering = await Steering.open({ plane, underlay, port, policies: first, routed, log });
+  undo.push(async () => {
+    // With a wire left all stays, and carries it.
+    if (steering.size > 0) return;
+    plane.remove();
+    await underlay.keepTunnels([]);
+  });
   const gateway = new Gateway({ forwarder: name, log });
   const again = new AskAgain(log);
   const retell = (): void => {
@@ -90,15 +101,8 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const wan = { steering, gateway, again, self, holdMs };
   followLinks(wan, underlay, retell, log);
   followFiles({ steering, underlay, files, policies, log });
-  const about = { name, site: site.name, version };
   const operator = hand({ about, steering, policies });
-  const path = join(stateFolder(config), 'operator.sock');
-  const tell = (): void => {
-    const { routing } = underlay;
-    plane.setName('node', 0, { ...about, routing, operator: path });
-  };
-  tell();
-  underlay.onChange(tell);
+  routed();
   const socket = await serveOperator({ operator, path, log });
   undo.push(() => socket.close());
   return wan;

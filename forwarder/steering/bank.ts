@@ -114,6 +114,8 @@ function writeRuleSet(
         ] as const,
     ),
   );
+  // Counted anew: what counted before was another rule.
+  zeroRules(plane, row * limits.rules, rules.length);
   tables.rulesets.set(
     { value: row },
     {
@@ -129,6 +131,16 @@ function writeRuleSet(
     'rule',
     row * limits.rules,
     policy.rules.map((rule) => rule.name),
+  );
+}
+
+function zeroRules(plane: Plane, from: number, count: number): void {
+  const { ruleStats } = plane;
+  const nothing = Buffer.alloc(ruleStats.possibleCpus * layout.stats.size);
+  const rows = [...Array.from({ length: count }, (_, at) => from + at), from + layout.defaultRule];
+  ruleStats.updateBatch(
+    rows.map((value) => layout.number32.encode({ value })),
+    rows.map(() => nothing),
   );
 }
 

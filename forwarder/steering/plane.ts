@@ -34,6 +34,8 @@ export type Kind = keyof typeof layout.kinds;
 /** See the head of this file. */
 export class Plane implements Disposable {
   readonly tables;
+  /** Per CPU, by row. */
+  readonly ruleStats: BpfMap;
   readonly #opened: OpenedPlane;
   readonly #control: BpfMap;
   readonly #strands: BpfMap;
@@ -46,6 +48,7 @@ export class Plane implements Disposable {
     this.tables = tablesOf((name) => opened.map(name));
     this.#control = opened.map('control');
     this.#strands = opened.map('strands');
+    this.ruleStats = opened.map('rule_stats');
     const { offsets } = layout.control;
     this.#control.store32(0, offsets.layout, layout.layoutVersion);
     this.#control.store32(0, offsets.insert_rate, insertRate);
@@ -116,6 +119,11 @@ export class Plane implements Disposable {
     const prefix = `${String(layout.kinds[kind])}:`;
     const own = [...this.#names].filter(([key]) => key.startsWith(prefix));
     return new Map(own.map(([key, text]) => [Number(key.slice(prefix.length)), parse(text)]));
+  }
+
+  /** Remove all of it: nothing is steered any more. Then dispose. */
+  remove(): void {
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 
   /** Forget a program attached to an interface that is gone. */

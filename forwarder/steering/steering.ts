@@ -31,6 +31,8 @@ export interface SteeringOptions {
   readonly underlay: Pick<Underlay, 'links' | 'route' | 'tunnelDevice'>;
   /** In force from the start; over what a former life steered, from {@link Steering.prune}. */
   readonly policies: readonly ServicePolicy[];
+  /** Told when outer packets may find their links in another way than before. */
+  readonly routed?: () => void;
   /** UDP port of our own tunnels. */
   readonly port: number;
   readonly log: Logger;
@@ -190,8 +192,13 @@ export class Steering {
       this.plane.setName('link', id, { name, class: config.class, network, device });
     }
     const changes = this.peers.converge(links, ({ port }) => this.#devices.indexFor(port));
-    await this.#options.underlay.route(this.peers.strands);
+    await this.#route();
     if ((changes.strands && !onlyAdds) || changes.back) await this.#renew();
+  }
+
+  async #route(): Promise<void> {
+    await this.#options.underlay.route(this.peers.strands);
+    this.#options.routed?.();
   }
 
   /** Let a wire use the rule set that its service has now. Every bank has the old one still. */
@@ -229,7 +236,7 @@ export class Steering {
     const { name } = known.wire.peer;
     if (![...this.#wires.values()].some(({ wire }) => wire.peer.name === name)) {
       this.peers.remove(name);
-      await this.#options.underlay.route(this.peers.strands);
+      await this.#route();
     }
     await known.attachment.detach();
   }
@@ -262,7 +269,7 @@ export class Steering {
   }
 
   #inUse(): ReadonlySet<number> {
-    return new Set([...this.#wires.values()].map(({ number }) => number));
+    return new Set([...this.#wires.values()].map((one) => one.number));
   }
 
   /** Write the bank that is not in force, and put it in force. */
@@ -276,9 +283,7 @@ export class Steering {
   }
 
   #content(): BankContent {
-    const wires = [...this.#wires.values()].map(({ number, ruleSet, wire }) => {
-      return { number, ruleSet, labels: wire.labels };
-    });
+    const wires = [...this.#wires.values()].map((one) => ({ ...one, labels: one.wire.labels }));
     return { ruleSets: this.#ruleSets.all, peers: this.peers.all, wires };
   }
 
