@@ -154,12 +154,11 @@ function whatServesWhere(files: SiteFiles, place: Place): readonly string[] {
   const { site } = files;
   const listens = [place.managerUrl, ...site.control.map((one) => `tcp://${one}`)];
   const services = servicesOf(files).map(({ service }) => service);
-  const parts = [
+  return [
     `manager on ${listens.join(' and ')}`,
     `forwarder on ${place.forwarderUrl}`,
     ...(site.gateway === undefined
       ? []
-      : [`endpoint ${endpointName(site.name)} for ${services.join(' and ')}`]),
+      : [`endpoint ${endpointName(site.name)} for ${services.join(' ')}`]),
   ];
-  return parts;
 }
