@@ -47,6 +47,14 @@ export interface OpenedPlane extends Disposable {
   program(name: string): Program;
 }
 
+/** The text of the symbolic link `object`. */
+interface Recorded {
+  readonly sha256: string;
+  /** Their tags. */
+  readonly programs: Readonly<Record<string, string>>;
+  readonly maps: readonly string[];
+}
+
 interface Folders {
   readonly maps: string;
   readonly progs: string;
@@ -63,13 +71,12 @@ export async function openPlane(
   const folders = make(directory);
   const attached = await sweep(folders);
   checkLayout(directory, folders, attached);
-  const text = read(objectPath);
-  const known = recordAt(folders.object);
-  if (known === text && isWhole(folders)) return opened(folders, 'same');
+  const sha256 = hashOf(objectPath);
+  if (isAsRecorded(folders, sha256)) return opened(folders, 'same');
   const before = readdirSync(folders.progs).length > 0;
   rmSync(folders.object, { force: true });
-  await load(folders, objectPath, options, attached);
-  record(folders.object, text);
+  const made = await load(folders, objectPath, options, attached);
+  symlinkSync(JSON.stringify({ sha256, ...made } satisfies Recorded), folders.object);
   return opened(folders, before ? 'swapped' : 'new');
 }
 
@@ -124,7 +131,7 @@ async function load(
   objectPath: string,
   { maxEntries = {} }: OpenPlaneOptions,
   attached: readonly Attached[],
-): Promise<void> {
+): Promise<Omit<Recorded, 'sha256'>> {
   using object = BpfObject.open(objectPath);
   for (const name of object.mapNames) {
     const entries = pinnedSize(join(maps, name)) ?? maxEntries[name];
@@ -147,6 +154,11 @@ async function load(
   for (const name of readdirSync(progs)) {
     if (!object.programNames.includes(name)) rmSync(join(progs, name), { force: true });
   }
+  const tags = object.programNames.map((name) => [name, object.program(name).tag]);
+  return {
+    programs: Object.fromEntries(tags) as Record<string, string>,
+    maps: object.mapNames,
+  };
 }
 
 function pinnedSize(pin: string): number | undefined {
@@ -155,8 +167,22 @@ function pinnedSize(pin: string): number | undefined {
   return map.maxEntries;
 }
 
-function isWhole({ maps, progs }: Folders): boolean {
-  return existsSync(join(maps, 'control')) && readdirSync(progs).length > 0;
+/** Whether what is pinned is of that file, all of it. */
+function isAsRecorded({ maps, progs, object }: Folders, sha256: string): boolean {
+  const text = linkText(object);
+  if (text === undefined) return false;
+  const recorded = JSON.parse(text) as Recorded;
+  return (
+    recorded.sha256 === sha256 &&
+    recorded.maps.every((name) => existsSync(join(maps, name))) &&
+    Object.entries(recorded.programs).every(([name, tag]) => tagAt(join(progs, name)) === tag)
+  );
+}
+
+function tagAt(pin: string): string | undefined {
+  if (!existsSync(pin)) return undefined;
+  using program = Program.open(pin);
+  return program.tag;
 }
 
 function opened({ maps, progs }: Folders, adopted: OpenedPlane['adopted']): OpenedPlane {
@@ -188,23 +214,18 @@ function one<T>(what: string, name: string, all: ReadonlyMap<string, T>): T {
 }
 
 /** What tells one object file from another. */
-function read(objectPath: string): string {
+function hashOf(objectPath: string): string {
   try {
-    return `sha256:${createHash('sha256').update(readFileSync(objectPath)).digest('hex')}`;
+    return createHash('sha256').update(readFileSync(objectPath)).digest('hex');
   } catch (reason) {
     throw KernelError.from(`read BPF object ${objectPath}`, reason);
   }
 }
 
-function recordAt(path: string): string | undefined {
+function linkText(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch {
     return undefined;
   }
-}
-
-function record(path: string, text: string): void {
-  rmSync(path, { force: true });
-  symlinkSync(text, path);
 }

@@ -35,7 +35,7 @@ export interface Where {
 export interface Attachment {
   readonly kind: AttachKind;
   /** Take it away and forget the pin; a device or pin that is gone is no error. */
-  detach(): Promise<void>;
+  readonly detach: () => Promise<void>;
 }
 
 /** What a pin stands for. */

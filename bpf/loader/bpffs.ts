@@ -32,8 +32,9 @@ export function findBpfDirectories(): string[] {
     ...(isBpffs(ours) ? [ours] : []),
   ];
   return bases.flatMap((base) =>
-    readable(base)
-      .sort()
+    namesIn(base)
+      // The kernel's own files in a bpffs have dots.
+      .filter((folder) => !folder.includes('.'))
       .map((folder) => join(base, folder)),
   );
 }
@@ -75,9 +76,9 @@ function encode(name: string): string {
   return encodeURIComponent(name).replaceAll('.', '%2E');
 }
 
-function readable(directory: string): string[] {
+function namesIn(directory: string): string[] {
   try {
-    return readdirSync(directory);
+    return readdirSync(directory).sort();
   } catch {
     return [];
   }

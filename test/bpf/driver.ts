@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The loader in a process of its own, in a namespace of its own; `inside.ts` tells it what to do. */
+import { setImmediate } from 'node:timers/promises';
 import { attach, attachments, type AttachKind, type Hook } from '../../bpf/loader/attach.js';
 import { openPlane, type OpenedPlane } from '../../bpf/loader/adopt.js';
 import { BpfMap } from '../../bpf/loader/map.js';
@@ -23,8 +24,8 @@ export type Order =
       readonly pin: string;
       readonly how?: AttachKind;
     }
-  /** By turns, so many times. */
-  | { readonly do: 'swap'; readonly orders: readonly Order[]; readonly times: number }
+  /** By turns until told to rest; answers at once. */
+  | { readonly do: 'swap'; readonly orders: readonly Order[] }
   | { readonly do: 'detach'; readonly links: string; readonly pin?: string }
   | { readonly do: 'attachments'; readonly links: string }
   | {
@@ -33,13 +34,14 @@ export type Order =
       readonly object: string;
       readonly maxEntries?: Readonly<Record<string, number>>;
     }
-  /** Put in and take out until told otherwise. */
+  /** Put in and take out until told to rest; answers at once. */
   | { readonly do: 'churn'; readonly pin: string; readonly from: number }
+  /** How many turns were taken. */
   | { readonly do: 'rest' };
 
 const loaded = new Map<string, BpfObject>();
 let plane: OpenedPlane | undefined;
-let churning = false;
+let running: Promise<number> | undefined;
 
 async function obey(order: Order): Promise<unknown> {
   switch (order.do) {
@@ -58,10 +60,7 @@ async function obey(order: Order): Promise<unknown> {
       return (await attach(program, order, order.how)).kind;
     }
     case 'swap':
-      for (let at = 0; at < order.times; at++) {
-        const next = order.orders[at % order.orders.length];
-        if (next) await obey(next);
-      }
+      running = swap(order.orders);
       return undefined;
     case 'detach': {
       const all = await attachments(order.links);
@@ -76,26 +75,47 @@ async function obey(order: Order): Promise<unknown> {
       plane = await openPlane(order.directory, order.object, order);
       return { adopted: plane.adopted, maps: plane.mapNames, tag: plane.program('count').tag };
     case 'churn':
-      churning = true;
-      churn(BpfMap.open(order.pin), order.from);
+      running = churn(BpfMap.open(order.pin), order.from);
       return undefined;
-    case 'rest':
-      churning = false;
-      return undefined;
+    case 'rest': {
+      const turns = running;
+      running = undefined;
+      return turns;
+    }
   }
 }
 
-function churn(map: BpfMap, from: number): void {
+/** Ends when something else runs, or nothing. */
+async function turns(turn: (at: number) => unknown): Promise<number> {
+  await setImmediate();
+  const own = running;
+  let at = 0;
+  for (; running === own; at++) {
+    await turn(at);
+    await setImmediate();
+  }
+  return at;
+}
+
+function swap(orders: readonly Order[]): Promise<number> {
+  return turns((at) => {
+    const next = orders[at % orders.length];
+    return next && obey(next);
+  });
+}
+
+function churn(map: BpfMap, from: number): Promise<number> {
   const value = Buffer.alloc(map.valueSize);
   const keys = Array.from({ length: 500 }, (_, n) =>
     Buffer.concat([u32(from + n), Buffer.alloc(map.keySize - 4, 5)]),
   );
-  map.updateBatch(
-    keys,
-    keys.map(() => value),
-  );
-  map.deleteBatch(keys);
-  if (churning) setImmediate(churn, map, from);
+  return turns(() => {
+    map.updateBatch(
+      keys,
+      keys.map(() => value),
+    );
+    map.deleteBatch(keys);
+  });
 }
 
 process.on('message', ({ id, order }: { id: number; order: Order }) => {
