@@ -15,6 +15,12 @@
 #include <bpf/bpf_endian.h>
 #include "maps.h"
 
+/*
+ * Off the fast path, and global: the verifier looks at it once, not once for
+ * every way that leads there. To it, any pointer may be NULL.
+ */
+#define APART __noinline
+
 enum packet_is {
 	HAS_PORTS = 1, /* real ones, that rules may ask for */
 	FIRST = 2, /* the first of several fragments */
@@ -106,12 +112,14 @@ static __always_inline bool parse_l4(struct __sk_buff *skb, struct packet *p, __
 }
 
 /* A fragment: the first leaves its ports for the others, which may also come before it. */
-static __noinline void fragment(struct packet *p, const int family)
+APART int fragment(struct packet *p, const int family)
 {
 	struct ww_ports found = {}, *ports = NULL;
 	struct ww_fragment6 six;
 	struct ww_fragment4 four;
 
+	if (!p)
+		return 0;
 	if (family == 4)
 		four = (struct ww_fragment4){ p->four.wire, p->four.source,   p->four.destination,
 					      p->fragment,  p->four.protocol, 0 };
@@ -128,7 +136,7 @@ static __noinline void fragment(struct packet *p, const int family)
 			bpf_map_update_elem(&fragments4, &four, &found, BPF_ANY);
 		else
 			bpf_map_update_elem(&fragments6, &six, &found, BPF_ANY);
-		return;
+		return 0;
 	}
 	if (family == 4)
 		ports = bpf_map_lookup_elem(&fragments4, &four);
@@ -136,7 +144,7 @@ static __noinline void fragment(struct packet *p, const int family)
 		ports = bpf_map_lookup_elem(&fragments6, &six);
 	if (!ports) {
 		p->is |= ORPHAN;
-		return;
+		return 0;
 	}
 	FLOW(p, family, source_port) = ports->source;
 	FLOW(p, family, destination_port) = ports->destination;
@@ -144,6 +152,7 @@ static __noinline void fragment(struct packet *p, const int family)
 	if (least_header(ports->protocol, family) &&
 	    ports->protocol != (family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 		p->is |= HAS_PORTS;
+	return 0;
 }
 
 static __always_inline bool parse4(struct __sk_buff *skb, struct packet *p)
@@ -181,17 +190,21 @@ static __always_inline bool parse4(struct __sk_buff *skb, struct packet *p)
 }
 
 /* Go on to L4's header, which begins before `end`. */
-static __noinline bool extensions(struct __sk_buff *skb, struct packet *p, __u32 end)
+APART bool extensions(struct __sk_buff *skb, struct packet *p, __u32 end)
 {
-	__u8 next = p->six.protocol;
-	__u32 at = p->l4;
 	struct {
 		__u8 next;
 		__u8 length;
 		__be16 fragment;
 		__be32 id;
 	} head;
+	__u8 next;
+	__u32 at;
 
+	if (!p)
+		return false;
+	next = p->six.protocol;
+	at = p->l4;
 	for (int n = 0; IS_EXTENSION(next); n++) {
 		/* None is shorter than 8. */
 		if (n == MOST_EXTENSIONS || at + 8 > end ||

@@ -90,11 +90,13 @@ static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand
 }
 
 /* The strand that the flow is pinned to, if it can be used. */
-static __noinline __u32 pinned(struct packet *p, struct ww_wire *wire, const int family)
+APART __u32 pinned(struct packet *p, struct ww_wire *wire, const int family)
 {
-	struct ww_flow key = { .wire = p->four.wire };
+	struct ww_flow key = {};
 	struct ww_pin *pin;
 
+	if (!p || !wire)
+		return 0;
 	if (family == 4) {
 		key.source[10] = key.source[11] = key.destination[10] = key.destination[11] = 0xff;
 		__builtin_memcpy(key.source + 12, &p->four.source, 4);
@@ -102,6 +104,7 @@ static __noinline __u32 pinned(struct packet *p, struct ww_wire *wire, const int
 		key.source_port = p->four.source_port;
 		key.destination_port = p->four.destination_port;
 		key.protocol = p->four.protocol;
+		key.wire = p->four.wire;
 	} else
 		key = p->six;
 	pin = bpf_map_lookup_elem(&pins, &key);
@@ -120,11 +123,13 @@ static __always_inline bool stands(struct packet *p, struct ww_session *s, union
 }
 
 /* Decide as the tables in force say: the strand, or minus a drop reason less one. */
-static __noinline int decide(struct packet *p, struct ww_wire *wire, struct ww_session *s,
-			     const int family)
+APART int decide(struct packet *p, struct ww_wire *wire, struct ww_session *s, const int family)
 {
-	int strand = p->pin;
+	int strand;
 
+	if (!p || !wire)
+		return -WW_DROP_NO_WIRE - 1;
+	strand = p->pin;
 	if (!classify(p, wire, family) && !strand)
 		return -WW_DROP_NO_POLICY - 1;
 	if (!strand)

@@ -57,12 +57,13 @@ static __always_inline __u16 fold(__u32 sum)
 }
 
 /* Whether the segments of a packet that is longer than the MTU fit all the same. */
-static __noinline bool segments_fit(struct __sk_buff *skb, struct packet *p, __u32 mtu,
-				    const int family)
+APART bool segments_fit(struct __sk_buff *skb, struct packet *p, __u32 mtu, const int family)
 {
 	__u32 size = skb->gso_size, header = 8;
 	__u8 offset;
 
+	if (!p)
+		return false;
 	if (!size || size == BY_FRAGMENTS)
 		return size;
 	if (FLOW(p, family, protocol) == IPPROTO_TCP) {
@@ -101,7 +102,7 @@ static __always_inline bool may_answer(struct __sk_buff *skb, struct packet *p, 
 }
 
 /* Turn the frame into an answer that goes back where it came from. */
-static __noinline int answer(struct __sk_buff *skb, struct packet *p, __u32 mtu, const int family)
+APART int answer(struct __sk_buff *skb, struct packet *p, __u32 mtu, const int family)
 {
 	union {
 		struct answer4 four;
@@ -110,7 +111,7 @@ static __noinline int answer(struct __sk_buff *skb, struct packet *p, __u32 mtu,
 	const __u32 size = family == 4 ? sizeof(a.four) : sizeof(a.six);
 	__u8 macs[12], back[12];
 
-	if (!may_answer(skb, p, family) || bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)))
+	if (!p || !may_answer(skb, p, family) || bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)))
 		return TC_ACT_SHOT;
 	__builtin_memcpy(back, macs + 6, 6);
 	__builtin_memcpy(back + 6, macs, 6);
