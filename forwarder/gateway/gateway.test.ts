@@ -46,6 +46,16 @@ t.test('a hundred wires at once make one run, the same again none', async (t) =>
   t.equal(nft.looks, 1, 'and nobody looks');
 });
 
+t.test('wires that come at once share a refusal, too', async (t) => {
+  const nft = new FakeNft();
+  nft.refuses = new Error('busy');
+  const gateway = gatewayOn(nft);
+  const ids = Array.from({ length: 100 }, (_, n) => `wire-${String(n)}`);
+  const settled = await Promise.allSettled(ids.map((id) => gateway.hold(id, wish([id]))));
+  t.ok(settled.every(({ status }) => status === 'rejected'));
+  t.equal(nft.looks, 1);
+});
+
 t.test('the table is there while any wire wishes it', async (t) => {
   const nft = new FakeNft();
   const gateway = gatewayOn(nft);
@@ -95,6 +105,13 @@ t.test('what was refused is tried again at the next wish', async (t) => {
   nft.refuses = undefined;
   await gateway.hold('a', wish());
   t.type(nft.comment, 'string');
+
+  nft.refuses = new Error('busy');
+  await t.rejects(gateway.hold('b', wish(['10.0.0.0/8'])), { message: 'busy' });
+  nft.refuses = undefined;
+  nft.comment = 'half of it';
+  await gateway.release('b');
+  t.not(nft.comment, 'half of it', 'also when the old wish is back');
 });
 
 t.test("nft's refusals", async (t) => {

@@ -153,6 +153,12 @@ const table: readonly [Operation, number, number, readonly string[]][] = [
     ['02200000 0058fd01 00000000', '08000100 cb007101', '08000f00 fe000000', '08000400 07000000'],
   ],
   [
+    { op: 'add-host-route', route: { table: 254, to: '203.0.113.1/32', index: 0, metric: 87 } },
+    24,
+    0x405,
+    ['02200000 00580007 00000000', '08000100 cb007101', '08000f00 fe000000', '08000600 57000000'],
+  ],
+  [
     // RTN_UNREACHABLE
     { op: 'delete-host-route', route: { table: 254, to: '2001:db8::1/128', index: 0, metric: 88 } },
     25,

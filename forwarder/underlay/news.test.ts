@@ -23,6 +23,7 @@ t.test('links: up is set up, with a carrier that may be used', async (t) => {
   const states: readonly [string, boolean][] = [
     ['43100100', true], // UP BROADCAST RUNNING MULTICAST LOWER_UP
     ['03100000', false], // UP, no carrier
+    ['43100000', false], // UP RUNNING, no carrier, which nobody has looked at yet
     ['03100100', false], // UP LOWER_UP, and still dormant
     ['02100000', false], // down
   ];

@@ -53,6 +53,7 @@ const device: Device = {
     route('0.0.0.0/0', '192.0.2.1', 50),
     route('192.0.2.0/24'),
     route('10.0.0.0/8', '192.0.2.5'),
+    route('10.1.0.0/16', '192.0.2.6', 9),
     route('::/0', 'fe80::9', 1024),
   ],
 };
@@ -127,6 +128,7 @@ t.test(
       hopTo(prefix(to), { gateways }, of).via;
     t.equal(hop('192.0.2.99'), undefined, 'in the network of the device');
     t.equal(hop('10.9.9.9'), '192.0.2.5', "by somebody's route");
+    t.equal(hop('10.1.9.9'), '192.0.2.6', 'by the most exact of them');
     t.equal(hop('203.0.113.1'), '192.0.2.1', 'by the default route');
     t.equal(hop('203.0.113.1', device, { v4: '192.0.2.7' }), '192.0.2.7', "by the file's gateway");
     t.equal(hop('2001:db8:9::1'), 'fe80::9');

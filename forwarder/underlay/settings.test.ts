@@ -50,7 +50,7 @@ t.test('links beside each other in one network answer for their own addresses al
 
 t.test('hosts and IPv6 have no ARP to be told apart by', async (t) => {
   t.same(written([device('wan0', '192.0.2.2/32'), device('wan1', '192.0.2.2/32')], {}), []);
-  t.same(written([device('wan0', 'fd00::1/64'), device('wan1', 'fd00::2/64')], {}), []);
+  t.same(written([device('wan0', 'fd00::1/16'), device('wan1', 'fd00::2/16')], {}), []);
 });
 
 t.test('a silent IPv6 gateway is asked for every second', async (t) => {
