@@ -7,58 +7,20 @@
  *
  * Both leave counters and cached sessions in the pinned maps, nothing else.
  */
-#include "tunnel.h"
+#include "count.h"
 #include "session.h"
 #include "too-big.h"
+#include "tunnel.h"
 
 /* Go on to whoever stands after us at this hook: TCX_NEXT, TC_ACT_UNSPEC. */
 #define PASS -1
 
-static __always_inline int drop(__u32 wire, enum ww_drop why)
+/* As in linux/if_packet.h. */
+enum { TO_HOST = 0, TO_OTHERS = 3 };
+
+static __always_inline bool is_ip(struct __sk_buff *skb, __u16 type)
 {
-	struct ww_wire_stats *stats = bpf_map_lookup_elem(&wire_stats, &wire);
-
-	if (stats && why < WW_DROPS)
-		stats->drops[why]++;
-	return TC_ACT_SHOT;
-}
-
-static __always_inline __u32 segments(struct __sk_buff *skb)
-{
-	return skb->gso_segs ?: 1;
-}
-
-static __always_inline void count_tx(struct packet *p, struct ww_wire *wire, struct ww_session *s,
-				     __u32 strand, __u32 packets)
-{
-	__u32 number = p->four.wire;
-	__u32 row = WW_RULESET(WW_BANK(p->generation), wire->policy) * WW_RULES + p->rule;
-	struct ww_wire_stats *of_wire = bpf_map_lookup_elem(&wire_stats, &number);
-	struct ww_stats *of_strand = bpf_map_lookup_elem(&strand_stats, &strand);
-
-	if (of_wire) {
-		of_wire->tx_packets += packets;
-		of_wire->tx_bytes += p->length;
-		of_wire->uncached += !s;
-		of_wire->fragments += !!(p->is & ORPHAN);
-	}
-	if (of_strand) {
-		of_strand->tx_packets += packets;
-		of_strand->tx_bytes += p->length;
-	}
-	if (p->rule != WW_NONE) {
-		struct ww_stats *of_rule = bpf_map_lookup_elem(&rule_stats, &row);
-
-		if (of_rule) {
-			of_rule->tx_packets += packets;
-			of_rule->tx_bytes += p->length;
-		}
-	}
-	if (s) {
-		__sync_fetch_and_add(&s->tx_packets, packets);
-		__sync_fetch_and_add(&s->tx_bytes, p->length);
-		s->last_ns = bpf_ktime_get_coarse_ns();
-	}
+	return skb->protocol == bpf_htons(type) && !skb->vlan_present;
 }
 
 static __always_inline int steer(struct __sk_buff *skb, struct packet *p, struct ww_wire *wire,
@@ -106,17 +68,6 @@ static __always_inline int steer(struct __sk_buff *skb, struct packet *p, struct
 	return bpf_redirect(strand->device, 0);
 }
 
-static __always_inline int steer_foreign(struct __sk_buff *skb, struct packet *p,
-					 struct ww_wire *wire)
-{
-	if (!(wire->flags & WW_WIRE_ETHERNET))
-		return skb->protocol == bpf_htons(ETH_P_ARP) && !skb->vlan_present
-			       ? drop(p->four.wire, WW_DROP_NOT_IP)
-			       : PASS;
-	p->is = FOREIGN;
-	return steer(skb, p, wire, 4);
-}
-
 SEC("tc") int wire_tx(struct __sk_buff *skb)
 {
 	__u32 port = skb->ifindex;
@@ -128,26 +79,45 @@ SEC("tc") int wire_tx(struct __sk_buff *skb)
 		return drop(0, WW_DROP_NO_WIRE);
 	p.four.wire = *number;
 	p.length = skb->len - ETH_HLEN;
-	if (skb->vlan_present)
-		return steer_foreign(skb, &p, wire);
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return parse4(skb, &p) ? steer(skb, &p, wire, 4)
-				       : drop(p.four.wire, WW_DROP_MALFORMED);
-	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+	if (is_ip(skb, ETH_P_IPV6))
 		return parse6(skb, &p) ? steer(skb, &p, wire, 6)
 				       : drop(p.four.wire, WW_DROP_MALFORMED);
-	return steer_foreign(skb, &p, wire);
+	if (is_ip(skb, ETH_P_IP)) {
+		if (!parse4(skb, &p))
+			return drop(p.four.wire, WW_DROP_MALFORMED);
+	} else if (wire->flags & WW_WIRE_ETHERNET)
+		p.is = FOREIGN;
+	else
+		return is_ip(skb, ETH_P_ARP) ? drop(p.four.wire, WW_DROP_NOT_IP) : PASS;
+	return steer(skb, &p, wire, 4);
+}
+
+/* The frame's receiver is the wire's other end, whatever its sender made of it. */
+static __always_inline bool address_frame(struct __sk_buff *skb, struct ww_wire *wire)
+{
+	__u8 macs[12], other = 0;
+
+	if (wire->flags & WW_WIRE_ETHERNET) {
+		if (skb->pkt_type != TO_OTHERS || bpf_skb_load_bytes(skb, 0, macs, 6))
+			return true;
+		for (int n = 0; n < 6; n++)
+			other |= macs[n] ^ wire->target_mac[n];
+		if (!other)
+			bpf_skb_change_type(skb, TO_HOST);
+		return true;
+	}
+	__builtin_memcpy(macs, wire->target_mac, 6);
+	__builtin_memcpy(macs + 6, wire->port_mac, 6);
+	bpf_skb_change_type(skb, TO_HOST);
+	return !bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
 }
 
 static __always_inline int deliver(struct __sk_buff *skb, struct packet *p, struct ww_wire *wire,
 				   __u32 strand, const int family)
 {
-	__u32 zero = 0, number = p->four.wire, packets = segments(skb);
-	struct ww_wire_stats *of_wire = bpf_map_lookup_elem(&wire_stats, &number);
-	struct ww_stats *of_strand = bpf_map_lookup_elem(&strand_stats, &strand);
+	__u32 zero = 0, number = p->four.wire;
 	struct ww_control *c = bpf_map_lookup_elem(&control, &zero);
 	struct ww_session *s;
-	__u8 macs[12];
 
 	reverse(p, family);
 	s = session_of(p, family);
@@ -157,27 +127,9 @@ static __always_inline int deliver(struct __sk_buff *skb, struct packet *p, stru
 		if (!s)
 			s = session_of(p, family);
 	}
-	if (!(wire->flags & WW_WIRE_ETHERNET)) {
-		__builtin_memcpy(macs, wire->target_mac, 6);
-		__builtin_memcpy(macs + 6, wire->port_mac, 6);
-		if (bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0))
-			return drop(number, WW_DROP_MALFORMED);
-	} else {
-	}
-	bpf_skb_change_type(skb, 0);
-	if (of_wire) {
-		of_wire->rx_packets += packets;
-		of_wire->rx_bytes += p->length;
-	}
-	if (of_strand) {
-		of_strand->rx_packets += packets;
-		of_strand->rx_bytes += p->length;
-	}
-	if (s) {
-		__sync_fetch_and_add(&s->rx_packets, packets);
-		__sync_fetch_and_add(&s->rx_bytes, p->length);
-		s->last_ns = bpf_ktime_get_coarse_ns();
-	}
+	if (!address_frame(skb, wire))
+		return drop(number, WW_DROP_MALFORMED);
+	count_rx(p, s, strand, segments(skb));
 	return wire->flags & WW_WIRE_PEER ? bpf_redirect_peer(wire->target, 0)
 					  : bpf_redirect(wire->target, BPF_F_INGRESS);
 }
@@ -203,15 +155,16 @@ SEC("tc") int wire_rx(struct __sk_buff *skb)
 		return drop(0, WW_DROP_NO_WIRE);
 	p.four.wire = *number;
 	p.length = skb->len - ETH_HLEN;
-	if (skb->protocol == bpf_htons(ETH_P_IP) && !skb->vlan_present)
-		return parse4(skb, &p) ? deliver(skb, &p, wire, from->strand, 4)
-				       : drop(p.four.wire, WW_DROP_MALFORMED);
-	if (skb->protocol == bpf_htons(ETH_P_IPV6) && !skb->vlan_present)
+	if (is_ip(skb, ETH_P_IPV6))
 		return parse6(skb, &p) ? deliver(skb, &p, wire, from->strand, 6)
 				       : drop(p.four.wire, WW_DROP_MALFORMED);
-	if (!(wire->flags & WW_WIRE_ETHERNET))
+	if (is_ip(skb, ETH_P_IP)) {
+		if (!parse4(skb, &p))
+			return drop(p.four.wire, WW_DROP_MALFORMED);
+	} else if (wire->flags & WW_WIRE_ETHERNET)
+		p.is = FOREIGN;
+	else
 		return drop(p.four.wire, WW_DROP_NOT_IP);
-	p.is = FOREIGN;
 	return deliver(skb, &p, wire, from->strand, 4);
 }
 
