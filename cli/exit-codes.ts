@@ -6,6 +6,8 @@ export const exitCodes = {
   failed: 1,
   /** The command line is wrong. */
   usage: 64,
+  /** A file that it was given has mistakes. */
+  data: 65,
   /** The manager cannot be reached. */
   unavailable: 69,
   /** A bug: an error that nobody handled. */

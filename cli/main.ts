@@ -56,6 +56,10 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'up, down, list: the operator’s hand on a strand',
     load: () => import('./strand.js'),
   },
+  policy: {
+    summary: 'check, explain, apply: which session goes over which links',
+    load: () => import('./policy.js'),
+  },
   find: {
     summary: 'what is registered: services or endpoints',
     load: () => import('./find.js'),
