@@ -68,6 +68,10 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'the wires of this machine and what happens to them',
     load: () => import('./monitor.js'),
   },
+  lab: {
+    summary: 'a WAN of network namespaces on this machine, with links to shape and break',
+    load: () => import('./lab.js'),
+  },
   demo: {
     summary: 'a whole wire on this machine, from nothing to nothing',
     load: () => import('./demo.js'),

@@ -36,7 +36,7 @@ export async function rateOf(load: Load): Promise<number> {
   const frame = (size + header + ethernetHeader) / size;
   const lasts = limit === 0 ? 300 : limit < 1e6 ? 2000 : 500;
   const sent = (limit / frame) * (1.3 / (1 - lossPercent / 100));
-  const window = lasts + lateMs + 500;
+  const window = lasts + lateMs + 300;
   const run = (end: EndPlan, args: readonly (string | number)[]) =>
     spawn(
       'nsenter',

@@ -136,12 +136,11 @@ const tapQueue = 10_000;
 function relayStart({ ends }: CablePlan, { mtu }: CableState, facts: Facts): Operation[] {
   return [
     { kind: 'relay' },
-    ...ends.flatMap(({ tap }, at): Operation[] => [
-      {
-        kind: 'ip',
-        netns: facts.wires,
-        line: `link set dev ${tap} mtu ${String(mtu[at])} txqueuelen ${String(tapQueue)} up`,
-      },
+    ...ends.map(({ tap }, at): Operation => {
+      const settings = `mtu ${String(mtu[at])} txqueuelen ${String(tapQueue)} up`;
+      return { kind: 'ip', netns: facts.wires, line: `link set dev ${tap} ${settings}` };
+    }),
+    ...ends.flatMap(({ tap }): Operation[] => [
       { kind: 'tc', line: `qdisc replace dev ${tap} clsact` },
       { kind: 'tc', line: joinLine(tap, 'relay', facts) },
     ]),

@@ -22,17 +22,18 @@ export class Shaper {
   /** Make a cable be as it is to be; `before` is nothing where its past is uncertain. */
   async change(cable: CablePlan, before: CableState | undefined, after: CableState): Promise<void> {
     const relay = new Relay(this.#folder, this.#facts.wires, cable);
-    for (const operation of operations(cable, before, after, this.#facts)) {
-      await this.#do(operation, relay);
+    for (const batch of batches(operations(cable, before, after, this.#facts))) {
+      await this.#do(batch, relay);
     }
   }
 
-  async #do(operation: Operation, relay: Relay): Promise<void> {
+  async #do([operation, ...more]: Batch, relay: Relay): Promise<void> {
+    const lines = [operation, ...more].flatMap((one) => ('line' in one ? one.line : []));
     switch (operation.kind) {
       case 'ip':
-        return this.#commands.ip([operation.line], operation.netns);
+        return this.#commands.ip(lines, operation.netns);
       case 'tc':
-        return this.#commands.tc([operation.line], this.#facts.wires);
+        return this.#commands.tc(lines, this.#facts.wires);
       case 'unqueue':
         return this.#unqueue(operation.device);
       case 'relay':
@@ -52,6 +53,22 @@ export class Shaper {
       if (!(reason instanceof CommandError)) throw reason;
     }
   }
+}
+
+type Batch = readonly [Operation, ...Operation[]];
+
+/** Neighbours that one program can do at once. */
+function batches(all: readonly Operation[]): Batch[] {
+  const batches: [Operation, ...Operation[]][] = [];
+  for (const operation of all) {
+    const last = batches.at(-1);
+    const together =
+      (operation.kind === 'tc' && last?.[0].kind === 'tc') ||
+      (operation.kind === 'ip' && last?.[0].kind === 'ip' && operation.netns === last[0].netns);
+    if (last !== undefined && together) last.push(operation);
+    else batches.push([operation]);
+  }
+  return batches;
 }
 
 /** Whether the kernel has netem, tried on a device of the lab's own. */
