@@ -95,13 +95,14 @@ function heldBy({ steering, holdMs }: Wan): HeldOptions {
 /** The forwarder's chain. */
 export function forwarderChain(parts: ForwarderParts): Chain {
   const { name, channels, tokens, events, registries, namespaces, wires, records, wan } = parts;
+  const held = wan && heldBy(wan);
   return compose(
     // Its life: guards first, which may stop a Close.
     updatePath(name),
     parts.begin,
     updateToken(tokens),
     authorize(),
-    timeout({ held: wan && heldBy(wan) }),
+    timeout({ held }),
     monitor(events),
     hopTime(),
     // What the client wants: refused here before anybody else is asked.

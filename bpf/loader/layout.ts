@@ -27,7 +27,9 @@ export const defaultRule = limits.rules - 1;
 /** `mark` of a rule that marks nothing. */
 export const noMark = 255;
 
+/** enum ww_wire_flags. */
 export const wireFlags = { used: 1, leader: 2, peer: 4, ethernet: 8 } as const;
+/** enum ww_session_flags. */
 export const sessionFlags = { pinned: 1, learned: 2, fragment: 4 } as const;
 /** Why a strand is not used; a strand is usable with none of them. */
 export const downReasons = { carrier: 1, operator: 2, address: 4, mtu: 8 } as const;
@@ -56,6 +58,7 @@ export const dropReasons = [
   'too-big',
   'tunnel',
 ] as const;
+/** Why a packet went no further, by name. */
 export type DropReason = (typeof dropReasons)[number];
 
 /** enum ww_kind. */
@@ -73,12 +76,14 @@ export const kinds = {
 const address = bytes(16);
 const mac = bytes(6);
 
+/** What the programs go by at every packet: map `control`. */
 export const control = new Struct('ww_control', {
   layout: u32,
   generation: u32,
   pins: u32,
   insert_rate: u32,
 });
+/** One wire: map `wires`. */
 export const wire = new Struct('ww_wire', {
   flags: u32,
   port: u32,
@@ -91,6 +96,7 @@ export const wire = new Struct('ww_wire', {
   port_mac: mac,
   pad: u32,
 });
+/** One strand: map `strands`. */
 export const strand = new Struct('ww_strand', {
   local: address,
   remote: address,
@@ -102,9 +108,13 @@ export const strand = new Struct('ww_strand', {
   family: u8,
   pad: bytes(7),
 });
+/** A pair of outer addresses: key of map `paths`. */
 export const path = new Struct('ww_path', { local: address, remote: address });
+/** Whose strand a pair of outer addresses is: value of map `paths`. */
 export const pathOf = new Struct('ww_path_of', { strand: u32, peer: u32 });
+/** A wire as its peer numbers it: key of map `tunnels`. */
 export const tunnel = new Struct('ww_tunnel', { vni: u32, peer: u32 });
+/** A session of IPv4: key of map `sessions4`. */
 export const flow4 = new Struct('ww_flow4', {
   wire: u32,
   source: bytes(4),
@@ -114,6 +124,7 @@ export const flow4 = new Struct('ww_flow4', {
   protocol: u8,
   pad: bytes(3),
 });
+/** A session of either family: key of maps `sessions6` and `pins`. */
 export const flow = new Struct('ww_flow', {
   wire: u32,
   source: address,
@@ -123,6 +134,7 @@ export const flow = new Struct('ww_flow', {
   protocol: u8,
   pad: bytes(3),
 });
+/** What is remembered of a session: value of `sessions4` and `sessions6`. */
 export const session = new Struct('ww_session', {
   generation: u32,
   strand: u16,
@@ -137,27 +149,36 @@ export const session = new Struct('ww_session', {
   rx_bytes: u64,
   last_ns: u64,
 });
+/** Where a session is pinned: value of map `pins`. */
 export const pin = new Struct('ww_pin', { strand: u16, pad: u16 });
+/** A set of rules, a bit for each. */
 export const bits = new Struct('ww_bits', { word: u64s(limits.words) });
+/** One rule set: map `rulesets`. */
 export const ruleset = new Struct('ww_ruleset', {
   rules: u16,
   default_class: u16,
   dimensions: u32,
 });
+/** One rule: map `rules`. */
 export const rule = new Struct('ww_rule', { class_id: u16, mark: u8, pad: u8 });
+/** A prefix or port range of a rule set: key of map `criteria`. */
 export const criterion = new Struct('ww_criterion', { length: u32, table: u32, data: address });
+/** Key of map `wire_rules`. */
 export const wireBank = new Struct('ww_wire_bank', { wire: u32, bank: u32 });
+/** Key of map `classes`. */
 export const classOf = new Struct('ww_class_of', {
   bank: u32,
   peer: u32,
   policy: u16,
   class_id: u16,
 });
+/** The strands of a class, level by level: value of map `classes`. */
 export const classSlots = new Struct('ww_class', {
   levels: u8,
   pad: bytes(7),
   slots: u16s(limits.levels * limits.slots),
 });
+/** Counters of a wire, of one CPU: map `wire_stats`. */
 export const wireStats = new Struct('ww_wire_stats', {
   tx_packets: u64,
   tx_bytes: u64,
@@ -167,23 +188,33 @@ export const wireStats = new Struct('ww_wire_stats', {
   fragments: u64,
   drops: u64s(dropReasons.length),
 });
+/** Counters of a strand or rule, of one CPU: maps `strand_stats` and `rule_stats`. */
 export const stats = new Struct('ww_stats', {
   tx_packets: u64,
   tx_bytes: u64,
   rx_packets: u64,
   rx_bytes: u64,
 });
+/** Key of map `names`. */
 export const nameOf = new Struct('ww_name_of', { kind: u32, id: u32 });
+/** What a number means, as JSON: value of map `names`. */
 export const name = new Struct('ww_name', { text: bytes(limits.name) });
 /** A lone __u32: keys of arrays, values of `ports` and `tunnels`. */
 export const number32 = new Struct('__u32', { value: u32 });
 
+/** {@link wire} as a value. */
 export type Wire = StructOf<typeof wire>;
+/** {@link strand} as a value. */
 export type Strand = StructOf<typeof strand>;
+/** {@link session} as a value. */
 export type Session = StructOf<typeof session>;
+/** {@link flow} as a value. */
 export type Flow = StructOf<typeof flow>;
+/** {@link flow4} as a value. */
 export type Flow4 = StructOf<typeof flow4>;
+/** {@link wireStats} as a value. */
 export type WireStats = StructOf<typeof wireStats>;
+/** {@link stats} as a value. */
 export type Stats = StructOf<typeof stats>;
 
 /** WW_RULESET: the row of a rule set. */

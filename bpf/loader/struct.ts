@@ -13,14 +13,19 @@ export interface Field {
   readonly count: number;
 }
 
-/** One number. */
+/** A number of 8 bits. */
 export const u8 = { kind: 'u8', count: 1 } as const;
+/** A number of 16 bits. */
 export const u16 = { kind: 'u16', count: 1 } as const;
+/** A number of 32 bits. */
 export const u32 = { kind: 'u32', count: 1 } as const;
+/** A number of 64 bits. */
 export const u64 = { kind: 'u64', count: 1 } as const;
-/** Several of them. */
+/** Bytes as they are, such as an address. */
 export const bytes = (count: number) => ({ kind: 'bytes', count }) as const;
+/** Several numbers of 16 bits. */
 export const u16s = (count: number) => ({ kind: 'u16s', count }) as const;
+/** Several numbers of 64 bits. */
 export const u64s = (count: number) => ({ kind: 'u64s', count }) as const;
 
 /** What a field is in JavaScript. */

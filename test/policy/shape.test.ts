@@ -17,7 +17,7 @@ function refuse(wrong: readonly string[], because: string): void {
 refuse(
   [...code, '.ci/run'].filter((path) => {
     const [first = '', second = ''] = textOf(path).split('\n');
-    const licence = path.endsWith('.bpf.c') ? /: .*(MIT|GPL)/ : /: Apache-2\.0/;
+    const licence = /\.bpf\.c$|^bpf\/include\//.test(path) ? /: .*(MIT|GPL)/ : /: Apache-2\.0/;
     const line = first.startsWith('#!') ? second : first;
     return !line.includes('SPDX-License-Identifier') || !licence.test(line);
   }),
