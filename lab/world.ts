@@ -41,8 +41,8 @@ export interface Role {
   readonly command: string | readonly string[];
   /** Its whole environment but `PATH`. */
   readonly env?: Readonly<Record<string, string>>;
-  /** In a network namespace of its own, or in another player's. */
-  readonly namespace?: 'own' | Player;
+  /** In a network namespace of its own, in another player's, or in one by its path, such as a lab's. */
+  readonly namespace?: 'own' | Player | { readonly netns: string };
 }
 
 /** The stage. Disposing it ends every process and removes the directory. */
@@ -144,7 +144,8 @@ class Errands {
 function entering(namespace: Role['namespace']): readonly string[] {
   if (namespace === undefined) return [];
   if (namespace === 'own') return ['unshare', '--net', '--'];
-  return ['nsenter', `--net=/proc/${String(namespace.pid)}/ns/net`, '--'];
+  const path = 'netns' in namespace ? namespace.netns : `/proc/${String(namespace.pid)}/ns/net`;
+  return ['nsenter', `--net=${path}`, '--'];
 }
 
 function play(name: string, child: ChildProcess, errands: Errands): Player {
