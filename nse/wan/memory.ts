@@ -43,7 +43,9 @@ export class Memory {
     return files.flatMap((name) => {
       const path = join(this.#directory ?? '', name);
       try {
-        return Connection.fromJSON(JSON.parse(readFileSync(path, 'utf8')));
+        const connection = Connection.fromJSON(JSON.parse(readFileSync(path, 'utf8')));
+        if (connection.id === '') throw new TypeError('it has no id');
+        return connection;
       } catch (reason) {
         this.#log.warn({ path, err: reason }, 'a remembered wire cannot be read');
         rmSync(path, { force: true });
