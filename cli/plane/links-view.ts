@@ -93,7 +93,7 @@ function strandColumns(withRates: boolean): readonly Column<Rated<PlaneStrand>>[
     { title: 'PEER', text: ({ peer }) => peer },
     {
       title: 'STATE',
-      text: ({ state, down }) => [state, down.join(',')].filter(Boolean).join(': '),
+      text: ({ state, down }) => [state, down.join(', ')].filter(Boolean).join(': '),
     },
     { title: 'LOCAL', text: ({ local }) => local },
     { title: 'REMOTE', text: ({ remote }) => remote },

@@ -18,7 +18,7 @@ export interface ReadMap extends Disposable {
 
 /** See the head of this file. */
 export interface Maps extends Disposable {
-  map(name: string): ReadMap;
+  readonly map: (name: string) => ReadMap;
 }
 
 /** The maps pinned in a forwarder's directory. */

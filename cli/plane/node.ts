@@ -51,7 +51,7 @@ export function withNodeOptions(command: Command): Command {
 export async function chooseNode(
   options: NodeOptions,
   env: Environment = environment(),
-  directories: readonly string[] = findBpfDirectories(),
+  directories: readonly string[] = planes(),
 ): Promise<NodeChoice> {
   const { config } = readEnvironment(planeTable, env);
   const directory = config.WANWIRE_BPF_DIR ?? (await find(options, directories));
@@ -77,6 +77,11 @@ function usualFolders(forwarder: string): readonly string[] {
     `/run/wanwire/${encodeURIComponent(forwarder)}`,
     `/run/wanwire/${encodeURIComponent(site)}/forwarder`,
   ];
+}
+
+/** What is no plane stands there too: iproute2 keeps pins of its own in every bpffs. */
+function planes(): readonly string[] {
+  return findBpfDirectories().filter((directory) => existsSync(join(directory, 'maps', 'control')));
 }
 
 async function find(options: NodeOptions, directories: readonly string[]): Promise<string> {

@@ -5,6 +5,7 @@ import { status } from '@grpc/grpc-js';
 import { z } from 'zod';
 import { WireError } from '../../api/errors/wire-error.js';
 import { parsePolicies } from '../../api/site/policy.js';
+import { SiteError } from '../../api/site/site-error.js';
 import { paint } from '../paint.js';
 import { openDesk } from '../plane/desk.js';
 import { countText } from '../plane/figures.js';
@@ -38,7 +39,9 @@ export async function applyPolicies(file: string, options: PolicyOptions): Promi
   parsePolicies(body, shown);
   const { ask } = await openDesk(options);
   const path = `/policies?file=${encodeURIComponent(shown)}`;
-  const answer = await ask({ method: 'POST', path, body }, applied);
+  const answer = await ask({ method: 'POST', path, body }, applied).catch((reason: unknown) => {
+    throw ofFile(shown, reason);
+  });
   tell(options, answer, `${answer.policies.join(', ')}: in force (${took(answer)})`);
 }
 
@@ -66,6 +69,13 @@ export async function removePolicy(name: string, options: PolicyOptions): Promis
   const path = `/policies/${encodeURIComponent(name)}`;
   const answer = await ask({ method: 'DELETE', path }, inForce);
   tell(options, answer, `${name}: removed (${took(answer)})`);
+}
+
+/** What only the forwarder can know, such as its links, is a mistake in the file as others are. */
+function ofFile(file: string, reason: unknown): unknown {
+  if (!(reason instanceof WireError) || reason.code !== status.INVALID_ARGUMENT) return reason;
+  const place = { file, line: undefined, column: undefined, field: '' };
+  return new SiteError(reason.message.split('\n').map((text) => ({ ...place, text })));
 }
 
 function tell({ json = false }: PolicyOptions, answer: object, text: string): void {
