@@ -55,10 +55,13 @@ export function filled(strands: readonly number[]): number[] {
 /** See the head of this file. */
 export class TestPlane implements Disposable {
   readonly object: BpfObject;
+  /** In a bpffs. */
+  readonly pins: string;
   #wire = 0;
 
-  private constructor(object: BpfObject) {
+  private constructor(object: BpfObject, pins: string) {
     this.object = object;
+    this.pins = pins;
   }
 
   /** Load it, for as long as the test runs. Strands 1 and up are set by the test. */
@@ -66,8 +69,8 @@ export class TestPlane implements Disposable {
     const object = BpfObject.open(objectPath('wire'));
     object.setMaxEntries('sessions4', sessions);
     object.setMaxEntries('sessions6', sessions);
-    object.load({ pinDirectory: bpffs(t) });
-    const plane = new TestPlane(object);
+    const plane = new TestPlane(object, bpffs(t));
+    object.load({ pinDirectory: plane.pins });
     t.teardown(() => {
       plane[Symbol.dispose]();
     });
@@ -87,13 +90,14 @@ export class TestPlane implements Disposable {
     return this.map('control').load32(0, layout.control.offsets.generation);
   }
 
-  /** A wire, led from here, whose port is the loopback interface. */
+  /** A wire, led from here, whose port is the loopback interface where nothing else is said. */
   setWire(number: number, wire: Partial<layout.Wire> = {}): void {
     const { used, leader, peer } = layout.wireFlags;
-    const all = { flags: used | leader | peer, port: loopback, target: loopback, peer: 1 };
-    const value = layout.wire.encode({ ...all, vni: number, mtu: 1450, ...wire });
-    this.map('wires').update(u32(number), value);
-    this.map('ports').update(u32(loopback), u32(number));
+    const usual = { flags: used | leader | peer, port: loopback, target: loopback, peer: 1 };
+    const value = { ...usual, vni: number, mtu: 1450, ...wire };
+    this.map('wires').update(u32(number), layout.wire.encode(value));
+    this.map('ports').update(u32(value.port), u32(number));
+    this.map('tunnels').update(layout.tunnel.encode(value), u32(number));
     this.#wire = number;
   }
 
@@ -110,6 +114,10 @@ export class TestPlane implements Disposable {
       ...strand,
     };
     this.map('strands').update(u32(id), layout.strand.encode(value));
+    this.map('paths').update(
+      layout.path.encode(value),
+      layout.pathOf.encode({ strand: id, peer: value.peer }),
+    );
   }
 
   /** Why it is not usable; usable again with none. */
@@ -250,7 +258,7 @@ export class TestPlane implements Disposable {
     fits: (key: StructOf<Struct<K>>) => boolean,
   ): void {
     const map = this.map(name);
-    map.deleteBatch(map.keys().filter((one) => fits(key.decode(one) as StructOf<Struct<K>>)));
+    map.deleteBatch(map.keys().filter((one) => fits(key.decode(one))));
   }
 
   #sum<V extends Fields>(name: string, value: Struct<V>, at: number): StructOf<Struct<V>> {
@@ -263,7 +271,7 @@ export class TestPlane implements Disposable {
         sum.writeBigUInt64LE(sum.readBigUInt64LE(word) + all.readBigUInt64LE(from + word), word);
       }
     }
-    return value.decode(sum) as StructOf<Struct<V>>;
+    return value.decode(sum);
   }
 }
 
