@@ -69,7 +69,7 @@ export async function attach(
   if (how === 'tcx') {
     await refuseOther(where);
     await awaiting(op, () => addon.linkAttach(program.handle, ifindex, hooks.indexOf(hook), pin));
-    return { kind: how, detach: () => detachTcx(pin) };
+    return attachmentOf(how, where);
   }
   // The record first: what it tells of may not be there, the reverse would be lost.
   if (recordAt(pin) === undefined) symlinkSync(`clsact:${hook}:${String(ifindex)}`, pin);
@@ -79,7 +79,13 @@ export async function attach(
     if (record === undefined) rmSync(pin, { force: true });
     throw reason;
   }
-  return { kind: how, detach: () => detachClsact(where) };
+  return attachmentOf(how, where);
+}
+
+/** Does not hold the program. */
+function attachmentOf(kind: AttachKind, where: Where): Attachment {
+  const detach = kind === 'tcx' ? () => detachTcx(where.pin) : () => detachClsact(where);
+  return { kind, detach };
 }
 
 /** What is pinned in a folder, in the order of names; nothing where it is not there. */
@@ -98,14 +104,13 @@ async function look(pin: string): Promise<Attached | undefined> {
     const info = await awaiting(`look at the filter of ${pin}`, () =>
       addon.filterInfo(ifindex, hooks.indexOf(hook)),
     );
-    const detach = (): Promise<void> => detachClsact(record);
-    return { kind: 'clsact', pin, ifindex, hook, ...stateOf(info), detach };
+    return { ...attachmentOf('clsact', record), pin, ifindex, hook, ...stateOf(info) };
   }
   const info = await awaiting(`look at link ${pin}`, () => addon.linkInfo(pin));
   if (info === undefined) return undefined;
   const hook = hooks[info.hook] ?? 'ingress';
-  const detach = (): Promise<void> => detachTcx(pin);
-  return { kind: 'tcx', pin, ifindex: info.ifindex, hook, ...stateOf(info), detach };
+  const where = { pin, ifindex: info.ifindex, hook };
+  return { ...attachmentOf('tcx', where), ...where, ...stateOf(info) };
 }
 
 function stateOf(info: AttachedInfo | undefined): Pick<Attached, 'program' | 'alive'> {

@@ -18,11 +18,12 @@ const ours = '/run/wanwire/bpf';
 const longest = 255;
 
 /** The directory of a forwarder's pins, made (and a bpffs mounted) where it is not there. */
-export function bpfDirectory(name: string): Promise<string> {
+export async function bpfDirectory(name: string): Promise<string> {
   const folder = encode(name);
-  if (name === '' || folder.length > longest) throw invalid('forwarder name', name, 'a short text');
-  const directory = join(baseMade(), folder);
-  return Promise.resolve(made(directory));
+  if (folder === '' || folder.length > longest) {
+    throw invalid('forwarder name', name, `a text of 1 to ${String(longest)} letters`);
+  }
+  return Promise.resolve(made(join(baseMade(), folder)));
 }
 
 /** The directories of all forwarders on this machine; nothing is made. */

@@ -113,6 +113,7 @@ napi_value set_rodata(napi_env env, napi_callback_info info)
 	return err ? throw_error(env, err, "set rodata") : NULL;
 }
 
+/* Without a directory nothing is pinned, whatever the file wishes. */
 static int set_pins(struct bpf_object *object, const char *directory)
 {
 	char path[PATH_MAX];
@@ -126,7 +127,7 @@ static int set_pins(struct bpf_object *object, const char *directory)
 		if (snprintf(path, sizeof(path), "%s/%s", directory, bpf_map__name(map)) >=
 		    (int)sizeof(path))
 			return ENAMETOOLONG;
-		err = -bpf_map__set_pin_path(map, path);
+		err = -bpf_map__set_pin_path(map, *directory ? path : NULL);
 		if (err)
 			return err;
 	}
@@ -160,13 +161,12 @@ napi_value load(napi_env env, napi_callback_info info)
 	struct handle *handle;
 	napi_value argv[2];
 	char *directory;
-	int err = 0;
+	int err;
 
 	if (!arguments(env, info, 2, argv) || !(handle = handle_of(env, argv[0], OBJECT)) ||
 	    !(directory = text_of(env, argv[1])))
 		return NULL;
-	if (*directory)
-		err = set_pins(handle->object, directory);
+	err = set_pins(handle->object, directory);
 	free(directory);
 	if (err)
 		return throw_error(env, err, "load");
