@@ -20,13 +20,18 @@ const exec = promisify(execFile);
 /** Nothing of the caller's environment reaches a process but this. */
 const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** A busy machine may take its time. */
+const readyWithinMs = 30_000;
+/** `wanwire up` ends its processes one after the other. */
+const endWithinMs = 20_000;
+
 /** One running wanwire process. */
 export interface Player {
   readonly name: string;
   readonly pid: number;
   /** Run a program in this process's network namespace; resolves to what it printed. */
   run(program: string, ...args: string[]): Promise<string>;
-  /** Send a signal and wait for the end; SIGKILL follows after 8 s. Resolves to the exit code, or null. */
+  /** Send a signal and wait for the end; SIGKILL follows after 20 s. Resolves to the exit code, or null. */
   end(signal: NodeJS.Signals): Promise<number | null>;
   /** Resolves when it has ended, by whatever cause. */
   readonly ended: Promise<number | null>;
@@ -172,7 +177,7 @@ function play(name: string, child: ChildProcess, errands: Errands): Player {
       errands.run('nsenter', `--net=/proc/${String(pid)}/ns/net`, program, ...args),
     async end(signal) {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
-      const late = setTimeout(() => child.kill('SIGKILL'), 8_000);
+      const late = setTimeout(() => child.kill('SIGKILL'), endWithinMs);
       const code = await ended;
       clearTimeout(late);
       return code;
@@ -192,7 +197,7 @@ async function ready(player: Player, child: ChildProcess): Promise<void> {
     await Promise.race([
       once(out, 'line', options),
       player.ended.then(() => failed('ended before it was ready')),
-      sleep(10_000, undefined, options).then(() => failed('was not ready within 10 s')),
+      sleep(readyWithinMs, undefined, options).then(() => failed('was not ready in time')),
     ]);
   } finally {
     stop.abort();

@@ -71,7 +71,7 @@ export function operations(
         ...(queued(means) || (was !== undefined && !queued(was[at]))
           ? []
           : [{ kind: 'unqueue' as const, device: to.hidden }]),
-        ...((was?.[at] === 'netem') === (means === 'netem') ? [] : [segments(from, means)]),
+        ...(segmented(was?.[at], facts) === (means === 'netem') ? [] : [segments(from, means)]),
       ];
     }),
     ...(wasRelayed && !relayed ? [{ kind: 'no relay' as const }] : []),
@@ -145,6 +145,11 @@ function relayStart({ ends }: CablePlan, { mtu }: CableState, facts: Facts): Ope
       { kind: 'tc', line: joinLine(tap, 'relay', facts) },
     ]),
   ];
+}
+
+/** Unknown where the past is, and not to be unless the kernel can do it. */
+function segmented(was: Means | undefined, { netem }: Facts): boolean | undefined {
+  return was === undefined && netem ? undefined : was === 'netem';
 }
 
 /** With netem every packet is lost or late by itself, so the sender is to send it by itself. */
