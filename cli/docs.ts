@@ -9,6 +9,7 @@ import { table as manager } from '../manager/config.js';
 import { table as nsc } from '../nsc-sidecar/config.js';
 import { table as nse } from '../nse/config.js';
 import { peerTable } from './peer.js';
+import { table as up } from './up/config.js';
 
 const path = 'docs/environment.md';
 
@@ -22,6 +23,7 @@ or \`WANWIRE_*\` gets a warning with the nearest name there is.
 `;
 
 const parts: readonly (readonly [title: string, table: Table])[] = [
+  ['wanwire up', up],
   ['wanwire manager', manager],
   ['wanwire forwarder', forwarder],
   ['wanwire nse', nse],
