@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes a machine ready: checks it, installs what is missing, builds what has
 # changed. Debian 12 with root, Node 20 and a C compiler is enough to start.
-# Usage: setup.sh [lint], where lint adds what only `npm run lint` needs.
+# Usage: setup.sh [lint | test], which adds what only `npm run lint` or `npm test` needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/step.sh
@@ -14,6 +14,7 @@ problem() { problems+=("$1"); }
 # Each command or file we use, with the Debian package that has it.
 needs=(make:make cc:gcc clang:clang /usr/include/bpf/bpf_helpers.h:libbpf-dev ip:iproute2
 	ping:iputils-ping ps:procps unshare:util-linux nsenter:util-linux setpriv:util-linux)
+[[ ${1-} != test ]] || needs+=(bpftool:bpftool)
 [[ ${1-} != lint ]] || needs+=(clang-format:clang-format)
 
 check_machine() {
@@ -60,7 +61,10 @@ check_kernel() {
 		problem "No network namespaces here ($(<"$logs/kernel")): in a container, start it with --privileged."
 	elif ! unshare --net ip link add ww-a type veth peer name ww-b 2>"$logs/kernel"; then
 		problem "No veth interfaces here ($(<"$logs/kernel")): load the module veth (modprobe veth)."
+	elif ! unshare --net ip link add ww-a type vxlan external dstport 4790 2>"$logs/kernel"; then
+		problem "No VXLAN devices for BPF here ($(<"$logs/kernel")): load the module vxlan (modprobe vxlan)."
 	fi
+	grep -qw bpf /proc/filesystems || problem 'The kernel has no BPF: one with CONFIG_BPF_SYSCALL is needed, as in Debian 12.'
 }
 
 refuse_if_problems() {

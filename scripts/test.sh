@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs the tests part by part and adds up what tap counted. The last line is the
-# sum: `N passed, N failed`. Usage: test.sh [types|unit|netns|fault ...]
+# sum: `N passed, N failed`. Usage: test.sh [types|unit|netns|bpf|fault ...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 results=$(mktemp -d)
@@ -72,13 +72,16 @@ in_kernel() { # NAME
 leavings() {
 	ip -brief link | awk '{ print "interface", $1 }' | sort
 	ip netns list | awk '/^ww-/ { print "namespace", $1 }' | sort
+	# A forwarder mounts one there, once, for all to come.
+	awk '$3 == "bpf" && $2 != "/run/wanwire/bpf" { print "bpffs", $2 }' /proc/mounts | sort
+	find /sys/fs/bpf /run/wanwire/bpf -mindepth 1 -fstype bpf ! -name '*.debug' 2>/dev/null | sort
 }
 
-(($# > 0)) || set -- types unit netns fault
+(($# > 0)) || set -- types unit netns bpf fault
 for part; do
 	case $part in
 	types | unit) "$part" ;;
-	netns | fault) in_kernel "$part" ;;
+	netns | bpf | fault) in_kernel "$part" ;;
 	*) printf 'no such part: %s\n' "$part" >&2 && exit 2 ;;
 	esac
 done

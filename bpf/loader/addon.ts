@@ -81,6 +81,8 @@ export interface LoaderAddon {
   filterInfo(ifindex: number, hook: number): Promise<AttachedInfo | undefined>;
 
   probe(feature: number): boolean;
+  /** Of libbpf, such as `v1.1`. */
+  library(): string;
   grace(byMap: boolean): Promise<void>;
   mountBpf(directory: string): void;
   close(handle: ObjectHandle | MapHandle | ProgramHandle): void;

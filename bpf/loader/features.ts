@@ -18,6 +18,11 @@ export type Feature = keyof typeof table;
 /** All of them. */
 export const features = Object.keys(table) as readonly Feature[];
 
+/** The version of the libbpf that is in use. */
+export function libbpfVersion(): string {
+  return addon.library().replace(/^v/, '');
+}
+
 const known = new Map<Feature, boolean>();
 
 /** Whether the kernel has it. */
@@ -28,6 +33,11 @@ export function supports(feature: Feature): boolean {
     known.set(feature, answer);
   }
   return answer;
+}
+
+/** A feature in words, and the first kernel that has it. */
+export function describe(feature: Feature): { readonly what: string; readonly since: string } {
+  return table[feature];
 }
 
 /** Throw a NotSupportedError for the first one that the kernel lacks. */

@@ -10,7 +10,7 @@
  * programOf(object, name) -> program; openProgram(pin); programInfo; pin; testRun
  * linkAttach, linkDetach, linkInfo	a pinned tcx link; promises
  * filterAttach, filterDetach, filterInfo	our filter at clsact; promises
- * probe(feature), grace(by map?), mountBpf(directory)
+ * probe(feature), grace(by map?), mountBpf(directory), library() -> libbpf's version
  * close(handle)	idempotent; leaks() -> handles that the collector had to close
  *
  * Errors carry errno and syscall, and what libbpf said as `said`; of a refused
@@ -55,6 +55,7 @@ NAPI_MODULE_INIT()
 		FUNCTION("filterDetach", filter_detach),
 		FUNCTION("filterInfo", filter_info),
 		FUNCTION("probe", probe),
+		FUNCTION("library", library),
 		FUNCTION("grace", grace),
 		FUNCTION("mountBpf", mount_bpf),
 		FUNCTION("close", close_handle),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the doctor looks at, in the order in which it is told. */
 import { release } from 'node:os';
+import { bpfFeatures, bpfFileSystem, builtPrograms, libbpf } from './bpf.js';
 import type { Check } from './finding.js';
 import {
   atLeast,
@@ -15,7 +16,6 @@ import {
 } from './machine.js';
 
 const kernel = release();
-const later = 'steering in a later version';
 
 /** All of them. */
 export const checks: readonly Check[] = [
@@ -107,33 +107,23 @@ export const checks: readonly Check[] = [
     neededFor: 'clients, endpoints and the forwarder, once they are started',
     look: (url) => managerAnswers(url),
   },
+  { name: 'libbpf', neededFor: 'now', look: libbpf },
+  { name: 'BPF programs', neededFor: 'now', look: builtPrograms },
   {
-    name: 'BTF',
-    neededFor: later,
-    async look() {
-      const ok = await pathExists('/sys/kernel/btf/vmlinux');
-      const detail = ok ? '/sys/kernel/btf/vmlinux' : 'no /sys/kernel/btf/vmlinux';
-      return { ok, detail, cure: 'Use a kernel with CONFIG_DEBUG_INFO_BTF.' };
-    },
+    name: 'BPF',
+    neededFor: 'now',
+    look: () => bpfFeatures('lpmTries', 'mmapableArrays', 'tunnelLocalAddress'),
   },
   {
     name: 'tcx',
-    neededFor: later,
-    look() {
-      const ok = atLeast(kernel, '6.6');
-      const detail = ok ? 'since Linux 6.6' : 'older kernel: clsact is used in its place';
-      return { ok, detail, cure: 'Use Linux 6.6 or later.' };
-    },
+    neededFor: 'attaching in the newer way; clsact does as well',
+    look: () => bpfFeatures('tcx'),
   },
+  { name: 'bpffs', neededFor: 'now', look: bpfFileSystem },
+  { name: 'VXLAN', neededFor: 'now', look: () => linkKind('vxlan', 'external', 'dstport', '4790') },
   {
-    name: 'bpffs',
-    neededFor: later,
-    async look() {
-      const ok = (await firstLine('/proc/self/mounts', /^\S+ \/sys\/fs\/bpf bpf /m)) !== '';
-      const detail = ok ? 'mounted on /sys/fs/bpf' : 'not mounted';
-      return { ok, detail, cure: 'mount -t bpf bpf /sys/fs/bpf' };
-    },
+    name: 'WireGuard',
+    neededFor: 'encryption in a later version',
+    look: () => linkKind('wireguard'),
   },
-  { name: 'VXLAN', neededFor: later, look: () => linkKind('vxlan', 'external', 'dstport', '4790') },
-  { name: 'WireGuard', neededFor: later, look: () => linkKind('wireguard') },
 ];

@@ -22,7 +22,7 @@ export function atLeast(have: string, wanted: string): boolean {
 
 /** Our addons, and whether each is built. */
 export function builtAddons(): readonly (readonly [name: string, there: boolean])[] {
-  return ['#netns', '#ping'].map((name) => [
+  return ['#loader', '#netns', '#ping'].map((name) => [
     name.slice(1),
     existsSync(fileURLToPath(import.meta.resolve(name))),
   ]);

@@ -136,6 +136,15 @@ napi_value probe(napi_env env, napi_callback_info info)
 	return answer;
 }
 
+napi_value library(napi_env env, napi_callback_info info)
+{
+	napi_value version;
+
+	(void)info;
+	napi_create_string_utf8(env, libbpf_version_string(), NAPI_AUTO_LENGTH, &version);
+	return version;
+}
+
 /* An errno; one process at a time, so that no mount is hidden by another. */
 static int mount_once(const char *directory)
 {

@@ -12,6 +12,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#if LIBBPF_MAJOR_VERSION < 1 || (LIBBPF_MAJOR_VERSION == 1 && LIBBPF_MINOR_VERSION < 1)
+#error "libbpf 1.1 or later is needed"
+#endif
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -144,6 +147,7 @@ void filter_info_work(struct job *job);
 /* --- kernel.c: what is no object of BPF's */
 void grace_work(struct job *job);
 napi_value probe(napi_env env, napi_callback_info info);
+napi_value library(napi_env env, napi_callback_info info);
 napi_value mount_bpf(napi_env env, napi_callback_info info);
 
 #endif
