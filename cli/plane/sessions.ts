@@ -5,7 +5,7 @@
  */
 import { dscpText, protocolText } from '../../api/site/traffic.js';
 import * as layout from '../../bpf/loader/layout.js';
-import { addressText, portNumber, type FlowKey } from '../../forwarder/operator/flow.js';
+import { addressText, type FlowKey } from '../../forwarder/operator/flow.js';
 import { rateOf, sum } from './counters.js';
 import type { Maps } from './maps.js';
 import { classKey, type PlaneReading } from './read.js';
@@ -108,27 +108,45 @@ export function sessionsOf(
   most = Number.POSITIVE_INFINITY,
   before?: SessionReading,
 ): readonly Session[] {
-  const earlier = new Map<string, Raw>();
-  for (const one of before?.raw ?? []) earlier.set(one.key.toString('latin1'), one);
+  const wanted = now.raw.slice(0, most);
+  const earlier = before && valuesOf(before, new Set(wanted.map(({ key }) => keyText(key))));
   const ms = now.atMs - (before?.atMs ?? now.atMs);
-  return now.raw.slice(0, most).map((raw) => {
+  return wanted.map((raw) => {
     const session = decode(raw, now);
-    if (before === undefined) return session;
-    const was = earlier.get(raw.key.toString('latin1'));
-    return { ...session, rate: rateOf(session.counters, was && countersOf(was.value), ms) };
+    if (earlier === undefined) return session;
+    const was = earlier.get(keyText(raw.key));
+    return { ...session, rate: rateOf(session.counters, was && countersOf(was), ms) };
   });
 }
 
 /** How fast all sessions together grew: one that has gone since takes nothing away. */
 export function totalRate(now: SessionReading, before: SessionReading): Rate {
-  const earlier = new Map(before.raw.map((one) => [one.key.toString('latin1'), one]));
-  const kept = now.raw.map(({ key, value }) => {
-    const was = earlier.get(key.toString('latin1'));
-    const counters = countersOf(value);
-    const then = was && countersOf(was.value);
-    return then === undefined || then.txPackets > counters.txPackets ? undefined : then;
-  });
-  return rateOf(now.totals, sum(kept.filter((one) => one !== undefined)), now.atMs - before.atMs);
+  const earlier = valuesOf(before);
+  const kept: Counters[] = [];
+  for (const { key, value } of now.raw) {
+    const was = earlier.get(keyText(key));
+    if (was === undefined) continue;
+    const then = countersOf(was);
+    const anew =
+      then.txPackets > u64(value, offsets.tx_packets) ||
+      then.rxPackets > u64(value, offsets.rx_packets);
+    if (!anew) kept.push(then);
+  }
+  return rateOf(now.totals, sum(kept), now.atMs - before.atMs);
+}
+
+/** By key; only the wanted ones where some are given. */
+function valuesOf({ raw }: SessionReading, wanted?: ReadonlySet<string>): Map<string, Buffer> {
+  const values = new Map<string, Buffer>();
+  for (const { key, value } of raw) {
+    const text = keyText(key);
+    if (wanted === undefined || wanted.has(text)) values.set(text, value);
+  }
+  return values;
+}
+
+function keyText(key: Buffer): string {
+  return key.toString('latin1');
 }
 
 function rawOf(maps: Maps, six: boolean): Raw[] {
@@ -142,36 +160,46 @@ function rawOf(maps: Maps, six: boolean): Raw[] {
 }
 
 function decode({ key, value, six }: Raw, { reading, atMs }: SessionReading): Session {
-  const { plane, names, strands, wires } = reading;
-  const flow = (six ? layout.flow : layout.flow4).decode(key);
-  const { generation, strand, class_id, rule, mark, flags, moves, last_ns } =
-    layout.session.decode(value);
-  const { wire, policy = 0 } = wires.get(flow.wire) ?? {};
+  const { plane, strands, wires } = reading;
+  const number = key.readUInt32LE(0);
+  const { wire, policy = 0 } = wires.get(number) ?? {};
+  const generation = value.readUInt32LE(offsets.generation);
+  const rule = value.readUInt16LE(offsets.rule);
+  const strand = value.readUInt16LE(offsets.strand);
+  const mark = value.readUInt8(offsets.mark);
+  const flags = value.readUInt8(offsets.flags);
   // Two banks: what is older than the last swap has been written over.
   const known = generation === plane.generation || generation === plane.generation - 1;
   const row = layout.rulesetRow(generation & 1, policy);
   const fits = known && rule !== layout.defaultRule;
-  const address = six ? addressText : fourText;
+  const classId = classKey(row, value.readUInt16LE(offsets.class_id));
   return {
-    wire: names.text('wire', flow.wire, 'id'),
+    wire: wire?.id ?? `#${String(number)}`,
     client: wire?.client ?? '',
     service: wire?.service ?? '',
-    protocol: protocolText(flow.protocol),
-    source: address(flow.source),
-    sourcePort: portNumber(flow.source_port),
-    destination: address(flow.destination),
-    destinationPort: portNumber(flow.destination_port),
+    ...flowOf(key, six ? layout.flow : layout.flow4),
     strand: strand === 0 ? null : (strands.get(strand) ?? `#${String(strand)}`),
-    class: known ? names.text('class', classKey(row, class_id)) : null,
-    rule: fits ? names.text('rule', row * layout.limits.rules + rule) : null,
+    class: known ? reading.names.text('class', classId) : null,
+    rule: fits ? reading.names.text('rule', row * layout.limits.rules + rule) : null,
     mark: mark === layout.noMark ? null : dscpText(mark),
     counters: countersOf(value),
-    idleMs: Math.max(0, Math.round(atMs - Number(last_ns / 1000n) / 1000)),
-    moves,
+    idleMs: Math.max(0, Math.round(atMs - u64(value, offsets.last_ns) / 1e6)),
+    moves: value.readUInt32LE(offsets.moves),
     pinned: (flags & layout.sessionFlags.pinned) !== 0,
     learned: (flags & layout.sessionFlags.learned) !== 0,
     fragment: (flags & layout.sessionFlags.fragment) !== 0,
     current: generation === plane.generation,
+  };
+}
+
+function flowOf(key: Buffer, { offsets: at, fields }: typeof layout.flow | typeof layout.flow4) {
+  const { count } = fields.source;
+  return {
+    protocol: protocolText(key.readUInt8(at.protocol)),
+    source: addressText(key.subarray(at.source, at.source + count)),
+    sourcePort: key.readUInt16BE(at.source_port),
+    destination: addressText(key.subarray(at.destination, at.destination + count)),
+    destinationPort: key.readUInt16BE(at.destination_port),
   };
 }
 
@@ -187,10 +215,6 @@ function countersOf(value: Buffer): Counters {
 /** As a number: no link carries 2^53 bytes while we look. */
 function u64(value: Buffer, at: number): number {
   return value.readUInt32LE(at) + value.readUInt32LE(at + 4) * 2 ** 32;
-}
-
-function fourText(address: Uint8Array): string {
-  return address.join('.');
 }
 
 /** The clock of `last_ns`. */

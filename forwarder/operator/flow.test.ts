@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import ipaddr from 'ipaddr.js';
 import t from 'tap';
-import { flowText, parseFlow } from './flow.js';
+import { addressText, flowText, parseFlow } from './flow.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
@@ -24,6 +25,32 @@ t.test('a session of IPv6, and protocols without ports', (t) => {
   t.equal(hex(parseFlow(gre).source_port), '0000');
   t.strictSame(flowText(parseFlow(gre)), { ...gre, destination: 'fd00::2' });
   t.equal(parseFlow({ ...gre, protocol: '47' }).protocol, 47);
+  t.end();
+});
+
+t.test('addresses are written as everywhere else', (t) => {
+  const of = (hexText: string): string => addressText(Buffer.from(hexText, 'hex'));
+  t.equal(of('0a000001'), '10.0.0.1');
+  const rows = [
+    ['00000000000000000000ffffac100001', '172.16.0.1'],
+    ['00000000000000000000000000000000', '::'],
+    ['00000000000000000000000000000001', '::1'],
+    ['fe800000000000000000000000000000', 'fe80::'],
+    ['20010db8000000010000000000000001', '2001:db8:0:1::1'],
+    ['20010db8000000000001000000000001', '2001:db8::1:0:0:1'],
+    ['20010db8000000010001000100010001', '2001:db8:0:1:1:1:1:1'],
+    ['20010db8abcd00010001000100010001', '2001:db8:abcd:1:1:1:1:1'],
+  ] as const;
+  for (const [bytes, text] of rows) t.equal(of(bytes), text);
+  // Zeros in every place, against another implementation.
+  for (let mask = 0; mask < 256; mask++) {
+    const groups = Array.from({ length: 8 }, (_, at) => ((mask >> at) & 1) * 0xa0b1);
+    const bytes = Buffer.from(groups.flatMap((group) => [group >> 8, group & 0xff]));
+    const known = ipaddr.fromByteArray([...bytes]) as ipaddr.IPv6;
+    const words = (text: string) => ipaddr.IPv6.parse(text).toNormalizedString();
+    t.equal(words(addressText(bytes)), known.toNormalizedString());
+    t.equal(addressText(bytes), known.toRFC5952String());
+  }
   t.end();
 });
 

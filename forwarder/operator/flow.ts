@@ -58,9 +58,31 @@ export function flowText(flow: FlowKey): FlowText {
   };
 }
 
-/** An address of 16 bytes as people write it. */
+/** An address of 4 or 16 bytes as people write it (RFC 5952); a mapped one is IPv4. */
 export function addressText(bytes: Uint8Array): string {
-  return ipaddr.process(ipaddr.fromByteArray([...bytes]).toString()).toString();
+  if (bytes.length === 4) return bytes.join('.');
+  if (isMapped(bytes)) return bytes.subarray(12).join('.');
+  const groups = Array.from({ length: 8 }, (_, at) => portNumber(bytes.subarray(2 * at)));
+  const { from, length } = longestZeros(groups);
+  const hex = (some: readonly number[]): string => some.map((one) => one.toString(16)).join(':');
+  if (length < 2) return hex(groups);
+  return `${hex(groups.slice(0, from))}::${hex(groups.slice(from + length))}`;
+}
+
+function isMapped(bytes: Uint8Array): boolean {
+  for (let at = 0; at < 10; at++) if (bytes[at] !== 0) return false;
+  return bytes[10] === 0xff && bytes[11] === 0xff;
+}
+
+/** The first of the longest runs. */
+function longestZeros(groups: readonly number[]): { from: number; length: number } {
+  let [from, length, start] = [0, 0, -1];
+  for (const [at, group] of groups.entries()) {
+    if (group !== 0) start = -1;
+    else if (start < 0) start = at;
+    if (start >= 0 && at - start + 1 > length) [from, length] = [start, at - start + 1];
+  }
+  return { from, length };
 }
 
 /** A port in network byte order. */
