@@ -44,8 +44,9 @@ export const labelSets = [
   { tier: 'gold' },
 ] as const;
 
-/** A policy with so many rules, of classes a to d. */
+/** A policy with so many rules, of classes a to d. Of many each asks for more, or the first would do for all. */
 export function randomPolicy(random: Random, rules: number): SteeringPolicy {
+  const criteria = rules > 300 ? 4 : rules > 20 ? 3 : rules > 5 ? 2 : 1;
   const className = (): string => pick(random, ['a', 'b', 'c', 'd']);
   return {
     name: 'random',
@@ -59,13 +60,18 @@ export function randomPolicy(random: Random, rules: number): SteeringPolicy {
     })),
     rules: Array.from({ length: rules }, (_, at): PolicyRule => {
       const mark = random() < 0.2 ? pick(random, dscps) : undefined;
-      return { name: `rule-${String(at)}`, match: randomMatch(random), class: className(), mark };
+      return {
+        name: `rule-${String(at)}`,
+        match: randomMatch(random, criteria),
+        class: className(),
+        mark,
+      };
     }),
     default: 'd',
   };
 }
 
-function randomMatch(random: Random): RuleMatch {
+function randomMatch(random: Random, criteria: number): RuleMatch {
   for (;;) {
     const some = <T>(chance: number, one: () => T): T[] =>
       random() < chance ? Array.from({ length: 1 + below(random, 3) }, one) : [];
@@ -78,7 +84,8 @@ function randomMatch(random: Random): RuleMatch {
       destinations: some(0.4, () => randomPrefix(random)),
       clientLabels: random() < 0.2 ? pick(random, labelSets) : {},
     };
-    if (Object.values(match).some((one: object) => Object.keys(one).length > 0)) return match;
+    const asked = Object.values(match).filter((one: object) => Object.keys(one).length > 0);
+    if (asked.length >= criteria) return match;
   }
 }
 
