@@ -15,7 +15,7 @@ static __always_inline __u32 mapped(const __u8 *address)
 	return bpf_ntohl(four);
 }
 
-/* Let the VXLAN device send this on the strand; the kernel adds the inner packet's ECN. */
+/* Let the VXLAN device send this on the strand; the kernel adds the inner packet's ECN. 0 if so. */
 static __always_inline long set_key(struct __sk_buff *skb, struct ww_strand *strand, __u32 vni,
 				    __u8 tos)
 {
@@ -27,6 +27,8 @@ static __always_inline long set_key(struct __sk_buff *skb, struct ww_strand *str
 		return bpf_skb_set_tunnel_key(skb, &key, sizeof(key),
 					      BPF_F_ZERO_CSUM_TX | BPF_F_DONT_FRAGMENT);
 	}
+	if (strand->family != 6)
+		return -1;
 	__builtin_memcpy(key.local_ipv6, strand->local, 16);
 	__builtin_memcpy(key.remote_ipv6, strand->remote, 16);
 	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6);

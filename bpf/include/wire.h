@@ -262,7 +262,7 @@ enum ww_drop {
 	WW_DROP_NO_STRAND, /* no usable strand that the class permits */
 	WW_DROP_NO_POLICY, /* no tables yet for the wire's rule set or class */
 	WW_DROP_TOO_BIG, /* and its sender was told, where it could be */
-	WW_DROP_TUNNEL, /* the kernel would not take the tunnel's key */
+	WW_DROP_TUNNEL, /* the strand has no addresses, or the kernel would not take them */
 	WW_DROPS,
 };
 

@@ -199,10 +199,17 @@ export class TestPlane implements Disposable {
     return found && layout.session.decode(found);
   }
 
+  /** The same; it must be there. */
+  known(tuple: Tuple): layout.Session {
+    const found = this.session(tuple);
+    if (found === undefined) throw new RangeError(`no session of ${JSON.stringify(tuple)}`);
+    return found;
+  }
+
   /** Change a cached session behind the program's back. */
   setSession(tuple: Tuple, change: Partial<layout.Session>): void {
     const { family, key } = sessionKey(this.#wire, tuple);
-    const value = layout.session.encode({ ...this.session(tuple), ...change });
+    const value = layout.session.encode({ ...this.known(tuple), ...change });
     this.map(`sessions${String(family)}`).update(key, value);
   }
 
