@@ -18,14 +18,18 @@ export class VerifierError extends WireError {
   }
 }
 
-/** Its last words are statistics; the line before says what was wrong. */
+/** Statistics, and what the verifier went through: source lines, instructions, states of registers. */
+const steps =
+  /^(processed \d|verification time|stack depth|max_|;|\d+: |from \d|R\d+\w*=|last_idx|regs=)/;
+
+/** Its last words that are sentences. */
 function reasonIn(log: string): string {
-  const lines = log.split('\n').map((line) => line.trim());
-  const words = lines.filter(
-    (line) =>
-      line !== '' &&
-      // Statistics, source lines, instructions, register states.
-      !/^(processed \d|verification time|stack depth|max_|;|\d+: |from \d|R\d)/.test(line),
-  );
-  return words.at(-1) ?? lines.findLast((line) => line !== '') ?? 'it said nothing';
+  const lines = log
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const last = lines.findLastIndex((line) => !steps.test(line));
+  const before = lines.slice(0, last + 1).findLastIndex((line) => steps.test(line));
+  const words = lines.slice(Math.max(before + 1, last - 2), last + 1);
+  return words.join('; ') || (lines.at(-1) ?? 'it said nothing');
 }
