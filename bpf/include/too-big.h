@@ -79,6 +79,19 @@ static __always_inline bool is_group4(__be32 address)
 	return (address & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000) || address == ~0U;
 }
 
+static __always_inline bool is_group6(const __u8 *address)
+{
+	return address[0] == 0xff;
+}
+
+static __always_inline bool is_nowhere6(const __u8 *address)
+{
+	__u32 word[4];
+
+	__builtin_memcpy(word, address, 16);
+	return !(word[0] | word[1] | word[2] | word[3]);
+}
+
 /* Not to groups, not to errors, not to what is but a part. */
 static __always_inline bool may_answer(struct __sk_buff *skb, struct packet *p, const int family)
 {
@@ -89,7 +102,8 @@ static __always_inline bool may_answer(struct __sk_buff *skb, struct packet *p, 
 	if (family == 4 &&
 	    (is_group4(p->four.source) || is_group4(p->four.destination) || !p->four.source))
 		return false;
-	if (family == 6 && (p->six.source[0] == 0xff || p->six.destination[0] == 0xff))
+	if (family == 6 && (is_group6(p->six.source) || is_group6(p->six.destination) ||
+			    is_nowhere6(p->six.source)))
 		return false;
 	if (FLOW(p, family, protocol) != (family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 		return true;
