@@ -85,7 +85,7 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const steering = await Steering.open({ plane, underlay, port, policies: first, routed, log });
   undo.push(async () => {
     // With a wire left all stays, and carries it.
-    if (steering.size > 0) return;
+    if (steering.wires.length > 0) return;
     plane.remove();
     await underlay.keepTunnels([]);
   });

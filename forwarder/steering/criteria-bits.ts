@@ -22,5 +22,5 @@ export function addRules(bits: RuleBits, others: RuleBits): void {
 
 /** struct ww_bits: the host is little-endian, as all that we run on. */
 export function wordsOf(bits: RuleBits): readonly bigint[] {
-  return [...new BigUint64Array(bits.buffer)];
+  return Array.from(new BigUint64Array(bits.buffer));
 }

@@ -102,6 +102,11 @@ export class Peers {
     this.#plane.setName('peer', peer.id, undefined);
   }
 
+  /** The ways that outer packets are to have with these links. */
+  ways(links: readonly Link[]): readonly WantedStrand[] {
+    return this.all.flatMap(({ node }) => strandsTo(node, links));
+  }
+
   /** Make every peer's strands what they should be with these links. */
   converge(links: readonly Link[], deviceOf: (node: TunnelNode) => number): Changes {
     let strands = false;

@@ -81,11 +81,6 @@ export class Steering {
     return steering;
   }
 
-  /** How many wires are steered. */
-  get size(): number {
-    return this.#wires.size;
-  }
-
   /** The wire of a connection. */
   get(id: string): SteeredWire | undefined {
     return this.#wires.get(id)?.wire;
@@ -191,13 +186,17 @@ export class Steering {
       const { name, network, device } = config;
       this.plane.setName('link', id, { name, class: config.class, network, device });
     }
-    const changes = this.peers.converge(links, ({ port }) => this.#devices.indexFor(port));
+    // First: a packet of a new strand must not leave by another link.
     await this.#route();
+    const changes = this.peers.converge(links, ({ port }) => this.#devices.indexFor(port));
     if ((changes.strands && !onlyAdds) || changes.back) await this.#renew();
   }
 
   async #route(): Promise<void> {
-    await this.#options.underlay.route(this.peers.strands);
+    // What a former life routed stays until all its peers are known again.
+    if (this.#adopting) return;
+    const { underlay } = this.#options;
+    await underlay.route(this.peers.ways(underlay.links));
     this.#options.routed?.();
   }
 

@@ -70,8 +70,9 @@ async function nftMap(topology: Topology, sessions: number): Promise<void> {
   const text = `
 table ip wwbench {
   map marks { type ipv4_addr . ipv4_addr . inet_service . inet_service : mark; size 262144; elements = { ${elements.join(', ')} } }
-  chain pre { type filter hook prerouting priority mangle; meta mark set ip saddr . ip daddr . udp sport . udp dport map @marks }
-}`;
+  chain pre { type filter hook prerouting priority mangle; meta mark set ip saddr . ip daddr . udp sport . udp dport map @marks; }
+}
+`;
   await topology.run(node, 'nft', 'delete', 'table', 'ip', 'wwbench').catch(() => undefined);
   const file = `/tmp/wwbench-${node}.nft`;
   const { writeFile, rm } = await import('node:fs/promises');

@@ -113,3 +113,5 @@ function link(id: number, name: string, v4: string): Link {
 }
 
 await main();
+// Its input may still be open.
+process.exit(0);
