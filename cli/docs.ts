@@ -9,6 +9,7 @@ import { table as manager } from '../manager/config.js';
 import { table as nsc } from '../nsc-sidecar/config.js';
 import { table as nse } from '../nse/config.js';
 import { peerTable } from './peer.js';
+import { planeTable } from './plane/node.js';
 import { table as up } from './up/config.js';
 
 const path = 'docs/environment.md';
@@ -29,6 +30,7 @@ const parts: readonly (readonly [title: string, table: Table])[] = [
   ['wanwire nse', nse],
   ['wanwire nsc', nsc],
   ['wanwire find, wanwire monitor', peerTable],
+  ['wanwire status, links, sessions, pin, unpin, strand, policy', planeTable],
 ];
 
 /** The text of docs/environment.md. */

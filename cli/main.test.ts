@@ -31,7 +31,8 @@ function wanwire(args: readonly string[], env: Record<string, string> = {}): Pro
 t.test('help names every command', async (t) => {
   const { code, stdout } = await wanwire(['--help']);
   t.equal(code, 0);
-  const wanted = [...Object.keys(tables), 'find', 'monitor', 'doctor', 'demo'];
+  const looks = ['status', 'links', 'sessions', 'pin', 'unpin', 'strand'];
+  const wanted = [...Object.keys(tables), ...looks, 'find', 'monitor', 'doctor', 'demo'];
   for (const name of wanted) t.match(stdout, new RegExp(`^  ${name} `, 'm'));
 });
 

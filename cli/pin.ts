@@ -8,6 +8,7 @@ import { flowText, parseFlow, type FlowText } from '../forwarder/operator/flow.j
 import { answer } from './plane/answer.js';
 import { chooseStrand, chooseWire } from './plane/choose.js';
 import { openDesk } from './plane/desk.js';
+import { countOf } from './plane/figures.js';
 import { look } from './plane/look.js';
 import { planeTable, withNodeOptions, type NodeOptions } from './plane/node.js';
 import { isThere } from './plane/sessions.js';
@@ -108,7 +109,7 @@ async function unpin(
     const wire = options.wire === undefined ? {} : { wire: chooseWire(plane, options.wire).id };
     const body = { all: true, ...wire };
     const { count } = await ask({ method: 'DELETE', path: '/pins', body }, counted);
-    process.stdout.write(`${String(count)} sessions are unpinned\n`);
+    process.stdout.write(`${countOf(count, 'session')} unpinned\n`);
     return;
   }
   if (protocol === undefined || source === undefined || destination === undefined) {

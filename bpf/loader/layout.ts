@@ -24,6 +24,8 @@ export const limits = {
 
 /** `rule` of a session that fits no rule. */
 export const defaultRule = limits.rules - 1;
+/** WW_NONE: `class_id` and `rule` of a session that no table was asked for. */
+export const unclassified = 0xffff;
 /** `mark` of a rule that marks nothing. */
 export const noMark = 255;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
 import { noCounters, rateOf } from './counters.js';
-import { bytesText, countText, rateText, timeText } from './figures.js';
+import { bytesText, countOf, countText, rateText, timeText } from './figures.js';
 import { nearestFirst } from './nearest-first.js';
 import { shortIds } from './short-ids.js';
 
@@ -39,6 +39,10 @@ table(countText, [
   [100_000, '100 k'],
   [1_234_567, '1.23 M'],
 ]);
+t.same(
+  [0, 1, 2].map((count) => countOf(count, 'wire')),
+  ['0 wires', '1 wire', '2 wires'],
+);
 table(timeText, [
   [-5, '0.0 s'],
   [440, '0.4 s'],

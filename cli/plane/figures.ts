@@ -18,6 +18,11 @@ export function countText(count: number): string {
   return count < 100_000 ? String(Math.round(count)) : scaled(count, '').trimEnd();
 }
 
+/** `1 wire`, `2 wires`. */
+export function countOf(count: number, what: string): string {
+  return `${countText(count)} ${what}${count === 1 ? '' : 's'}`;
+}
+
 /** `0.4 s`, `12 s`, `3 min`, `5 h`, `9 d`: how long ago. */
 export function timeText(ms: number): string {
   const seconds = Math.max(ms, 0) / 1000;

@@ -190,6 +190,32 @@ t.test('sessions, the largest first, and only those of wires that are there', (t
   t.end();
 });
 
+t.test('a session that the other side leads has no class here, and swaps do not touch it', (t) => {
+  const maps = filled();
+  const none = { class_id: layout.unclassified, rule: layout.unclassified, mark: layout.noMark };
+  // Here, rule and row together are the number of a rule of another set.
+  const decoy = layout.rulesetRow(1, 1) * layout.limits.rules + layout.unclassified;
+  addName(maps.map, 'rule', decoy, { name: 'not this one' });
+  addSession(maps.map, 1, web, { ...none, generation: 3, strand: 1, flags: 2 });
+  const other = { ...web, source: '172.16.0.1:40001' };
+  addSession(maps.map, 1, other, { ...none, generation: 7, strand: 2, flags: 1 });
+  const sessions = sessionsOf(readSessions(maps, readPlane(maps)));
+  const of = (port: number) => sessions.find(({ sourcePort }) => sourcePort === port);
+  t.match(of(40000), {
+    class: null,
+    rule: null,
+    learned: true,
+    current: true,
+    strand: 'fibre-cloud/wan0',
+  });
+  t.match(
+    of(40001),
+    { class: null, rule: null, pinned: true, current: true },
+    'pinned, no policy yet',
+  );
+  t.end();
+});
+
 t.test('rates between two reads', (t) => {
   const maps = filled();
   const reading = readPlane(maps);

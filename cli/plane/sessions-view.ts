@@ -77,6 +77,7 @@ function totalText(now: SessionReading, before: SessionReading | undefined, show
       : `, ${rateText(rate.txBitsPerSecond)} out and ${rateText(rate.rxBitsPerSecond)} in`;
   const rest = now.raw.length - shown;
   const more = rest > 0 ? ` (${String(rest)} more: --top ${String(now.raw.length)})` : '';
-  const all = `${String(now.raw.length)} sessions${more}`;
+  const sessions = now.raw.length === 1 ? 'session' : 'sessions';
+  const all = `${String(now.raw.length)} ${sessions}${more}`;
   return `${all}: ${bytesText(txBytes)} out and ${bytesText(rxBytes)} in${rates}`;
 }

@@ -24,9 +24,9 @@ export interface Session {
   readonly destinationPort: number;
   /** null where none could be used. */
   readonly strand: string | null;
-  /** null where its tables have been written over since its last packet. */
+  /** null where it was learned, or its tables have been written over since its last packet. */
   readonly class: string | null;
-  /** null where it fits none, or where that is not known any more. */
+  /** null where it fits none, was learned, or where that is not known any more. */
   readonly rule: string | null;
   /** DSCP of the outer packets; null where the inner one's is kept. */
   readonly mark: string | null;
@@ -42,7 +42,7 @@ export interface Session {
   readonly learned: boolean;
   /** Of fragments whose first one was not seen. */
   readonly fragment: boolean;
-  /** Decided by the tables in force; if not, its next packet is decided anew. */
+  /** Decided by the tables in force, or learned; if not, its next packet is decided anew. */
   readonly current: boolean;
 }
 
@@ -171,24 +171,26 @@ function decode({ key, value, six }: Raw, { reading, atMs }: SessionReading): Se
   // Two banks: what is older than the last swap has been written over.
   const known = generation === plane.generation || generation === plane.generation - 1;
   const row = layout.rulesetRow(generation & 1, policy);
-  const fits = known && rule !== layout.defaultRule;
-  const classId = classKey(row, value.readUInt16LE(offsets.class_id));
+  const classId = value.readUInt16LE(offsets.class_id);
+  const classified = known && classId !== layout.unclassified;
+  const fits = known && rule !== layout.defaultRule && rule !== layout.unclassified;
+  const learned = (flags & layout.sessionFlags.learned) !== 0;
   return {
     wire: wire?.id ?? `#${String(number)}`,
     client: wire?.client ?? '',
     service: wire?.service ?? '',
     ...flowOf(key, six ? layout.flow : layout.flow4),
     strand: strand === 0 ? null : (strands.get(strand) ?? `#${String(strand)}`),
-    class: known ? reading.names.text('class', classId) : null,
+    class: classified ? reading.names.text('class', classKey(row, classId)) : null,
     rule: fits ? reading.names.text('rule', row * layout.limits.rules + rule) : null,
     mark: mark === layout.noMark ? null : dscpText(mark),
     counters: countersOf(value),
     idleMs: Math.max(0, Math.round(atMs - u64(value, offsets.last_ns) / 1e6)),
     moves: value.readUInt32LE(offsets.moves),
     pinned: (flags & layout.sessionFlags.pinned) !== 0,
-    learned: (flags & layout.sessionFlags.learned) !== 0,
+    learned,
     fragment: (flags & layout.sessionFlags.fragment) !== 0,
-    current: generation === plane.generation,
+    current: generation === plane.generation || learned,
   };
 }
 

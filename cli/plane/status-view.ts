@@ -4,7 +4,7 @@ import type { Paint } from '../paint.js';
 import { printable } from '../table.js';
 import { counterColumns } from './counter-columns.js';
 import { dropped, totalDrops } from './counters.js';
-import { bytesText, countText } from './figures.js';
+import { bytesText, countOf, countText } from './figures.js';
 import { tableLines, type Column } from './lines.js';
 import { linksLines, rated, ratedLinks, ratedStrands } from './links-view.js';
 import type { Whole } from './look.js';
@@ -72,8 +72,8 @@ function headLines({ bold, green, red, yellow }: Paint, now: Whole): string[] {
   return [
     `${bold(printable(name))}  ${state}`,
     facts.join(', '),
-    `${generation}, ${String(plane.wires.length)} wires, ` +
-      `${countText(ipv4)} sessions of IPv4 and ${countText(ipv6)} of IPv6, ${String(plane.pins.length)} pinned`,
+    `${generation}, ${countOf(plane.wires.length, 'wire')}, ` +
+      `${countOf(ipv4, 'session')} of IPv4 and ${countText(ipv6)} of IPv6, ${String(plane.pins.length)} pinned`,
   ];
 }
 

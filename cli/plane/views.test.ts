@@ -118,7 +118,7 @@ t.test('wanwire status', (t) => {
   t.strictSame(lines.slice(0, 3), [
     'edge-forwarder  running',
     'site edge, version 0.1.0, routing host-routes, attached by tcx (3)',
-    'generation 7, 2 wires, 1 sessions of IPv4 and 120 k of IPv6, 1 pinned',
+    'generation 7, 2 wires, 1 session of IPv4 and 120 k of IPv6, 1 pinned',
   ]);
   const text = lines.join('\n');
   t.match(text, /^WIRE +CLIENT +SERVICE +INTERFACE +PEER +POLICY +ROLE +MTU/m);

@@ -172,7 +172,7 @@ t.test('with a forwarder that answers', async (t) => {
   const other = [...args.slice(0, 3), '172.16.0.1:9', flow.destination];
   t.match(await wanwire('pin', ...other, strand), { code: 0, stdout: /\(no such session yet/ });
   t.match(await wanwire('unpin', ...args), { code: 0, stdout: /is unpinned/ });
-  t.match(await wanwire('unpin', '--all'), { code: 0, stdout: '3 sessions are unpinned\n' });
+  t.match(await wanwire('unpin', '--all'), { code: 0, stdout: '3 sessions unpinned\n' });
   const up = await wanwire('strand', 'up', 'lte-cloud/wan1');
   t.match(up.stdout, /is up, but cannot be used yet \(carrier, operator\)/);
   t.match(await wanwire('strand', 'list'), {
