@@ -134,7 +134,7 @@ export class Steering {
       const same = before !== undefined && JSON.stringify(before.wire) === JSON.stringify(wire);
       await this.#meet(wire.peer);
       if (same) return;
-      if (before !== undefined && isElsewhere(before.wire, wire)) await this.#remove(wire.id);
+      if (before && isElsewhere(before.wire, wire)) await this.#remove(wire.id, wire.peer.name);
       await this.#write(wire);
     });
   }
@@ -227,13 +227,13 @@ export class Steering {
     this.#wires.set(wire.id, { number, wire, ruleSet: ruleSet.id, attachment });
   }
 
-  async #remove(id: string): Promise<void> {
+  async #remove(id: string, stays?: string): Promise<void> {
     const known = this.#wires.get(id);
     if (known === undefined) return;
     this.#forget(known.number, known.attachment);
     this.#wires.delete(id);
     const { name } = known.wire.peer;
-    if (![...this.#wires.values()].some(({ wire }) => wire.peer.name === name)) {
+    if (name !== stays && ![...this.#wires.values()].some(({ wire }) => wire.peer.name === name)) {
       this.peers.remove(name);
       await this.#route();
     }
