@@ -25,9 +25,10 @@ export async function pings(place: Place, to: string, options: PingOptions): Pro
   const args = ['-n', '-q', '-i', String(intervalMs / 1000), '-c', String(count), '-W', '2'];
   const more = ['-Q', String(tos), '-s', String(bytes)];
   // It says 1 when not all came back.
-  const said = await place
-    .exec('ping', ...args, ...more, to)
-    .catch((reason: unknown) => String((reason as { stdout?: string }).stdout ?? ''));
+  const said = await place.exec('ping', ...args, ...more, to).catch((reason: unknown) => {
+    const { stdout = '', stderr = '' } = reason as { stdout?: string; stderr?: string };
+    return stdout + stderr;
+  });
   const counts = /(\d+) packets transmitted, (\d+) received/.exec(said);
   if (counts === null) throw new Error(`ping ${to}: ${said}`);
   return { sent: Number(counts[1]), received: Number(counts[2]) };

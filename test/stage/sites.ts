@@ -5,10 +5,15 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { environment } from '../../api/env/read-environment.js';
+import { bpfDirectory } from '../../bpf/loader/bpffs.js';
 import { defaultLab } from '../../lab/default.js';
 import { Lab } from '../../lab/lab.js';
 import type { Place } from '../../lab/place.js';
@@ -90,25 +95,46 @@ spec:
 `;
 }
 
+interface Parts {
+  readonly lab: Lab;
+  readonly world: World;
+  readonly env: Readonly<Record<string, string>>;
+  readonly pins: Readonly<Record<SiteName, string>>;
+  readonly turn: Disposable;
+}
+
 /** See the head of this file. Disposing it ends all processes and removes the lab. */
 export class Sites implements AsyncDisposable {
   readonly lab: Lab;
   readonly world: World;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #pins: Readonly<Record<SiteName, string>>;
 
-  private constructor(lab: Lab, world: World, env: Readonly<Record<string, string>>) {
-    this.lab = lab;
-    this.world = world;
-    this.#env = { WANWIRE_INSECURE: 'true', ...env };
+  readonly #turn: Disposable;
+
+  private constructor(parts: Parts) {
+    this.lab = parts.lab;
+    this.world = parts.world;
+    this.#env = { WANWIRE_INSECURE: 'true', ...parts.env };
+    this.#pins = parts.pins;
+    this.#turn = parts.turn;
   }
 
   /** Both sites up; no client yet. */
   static async open(options: SitesOptions = {}): Promise<Sites> {
     if (wanwire === undefined) throw new Error('not built: run npm run build');
+    const turn = await ourTurn();
     const name = `t${randomBytes(2).toString('hex')}`;
-    const lab = await Lab.up(options.lab ?? defaultLab(), { name });
+    const lab = await Lab.up(options.lab ?? defaultLab(), { name }).catch((reason: unknown) => {
+      turn[Symbol.dispose]();
+      throw reason;
+    });
     const world = await World.open(wanwire);
-    const sites = new Sites(lab, world, options.env ?? {});
+    const pins = {
+      edge: await bpfDirectory(`ww-${name}-edge`),
+      cloud: await bpfDirectory(`ww-${name}-cloud`),
+    };
+    const sites = new Sites({ lab, world, env: options.env ?? {}, pins, turn });
     try {
       await sites.write('edge', options.edge ?? edgeSite());
       await sites.write('cloud', options.cloud ?? cloudSite());
@@ -130,6 +156,11 @@ export class Sites implements AsyncDisposable {
     return this.world.path(`${site}.yaml`);
   }
 
+  /** Where a site's data plane is pinned. */
+  pins(site: SiteName): string {
+    return this.#pins[site];
+  }
+
   /** The folder of a site's sockets and state. */
   directory(site: SiteName): string {
     return this.world.path(site);
@@ -138,7 +169,8 @@ export class Sites implements AsyncDisposable {
   /** Start a site: `wanwire up` in its node. */
   up(site: SiteName): Promise<Player> {
     const command = ['up', '-f', this.file(site), '--directory', this.directory(site)];
-    return this.#start(site, this.lab.node(site), command, {});
+    const pins = { WANWIRE_BPF_DIR: this.pins(site) };
+    return this.#start(site, this.lab.node(site), command, pins);
   }
 
   /** Start a client in the edge's pod that asks for these services; resolves when its wires are there. */
@@ -160,7 +192,9 @@ export class Sites implements AsyncDisposable {
   async operator(site: SiteName, ...args: readonly string[]): Promise<string> {
     const { path } = this.lab.node(site);
     const command = [process.execPath, wanwire ?? '', ...args, '-f', this.file(site)];
-    return (await exec('nsenter', [`--net=${path}`, ...command])).stdout;
+    const env = { ...environment(), WANWIRE_BPF_DIR: this.pins(site) };
+    const maxBuffer = 64 * 1024 * 1024;
+    return (await exec('nsenter', [`--net=${path}`, ...command], { env, maxBuffer })).stdout;
   }
 
   #start(
@@ -177,7 +211,30 @@ export class Sites implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.world[Symbol.asyncDispose]();
-    await this.lab.down();
+    try {
+      await this.world[Symbol.asyncDispose]();
+    } finally {
+      // Ends what a killed `up` has left behind, too.
+      await this.lab.down();
+      for (const pins of Object.values(this.#pins))
+        await rm(pins, { recursive: true, force: true });
+      this.#turn[Symbol.dispose]();
+    }
+  }
+}
+
+/**
+ * One at a time on a machine: a forwarder takes what another of its name has
+ * made for its own leftovers. The turn ends with the process.
+ */
+async function ourTurn(): Promise<Disposable> {
+  for (;;) {
+    const door = createServer().listen('\0wanwire-sites');
+    try {
+      await once(door, 'listening');
+      return { [Symbol.dispose]: () => void door.close() };
+    } catch {
+      await sleep(200);
+    }
   }
 }
