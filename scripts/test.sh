@@ -74,7 +74,7 @@ leavings() {
 	ip netns list | awk '/^ww-/ { print "namespace", $1 }' | sort
 	# A forwarder mounts one there, once, for all to come.
 	awk '$3 == "bpf" && $2 != "/run/wanwire/bpf" { print "bpffs", $2 }' /proc/mounts | sort
-	find /sys/fs/bpf /run/wanwire/bpf -mindepth 1 -fstype bpf ! -name '*.debug' 2>/dev/null | sort
+	find /sys/fs/bpf /run/wanwire/bpf -mindepth 1 -maxdepth 2 -fstype bpf ! -name '*.debug' 2>/dev/null | sort
 }
 
 (($# > 0)) || set -- types unit netns bpf fault
