@@ -113,7 +113,7 @@ export class Lab implements AsyncDisposable {
 
   /** Everything as it is now. */
   async status(): Promise<LabStatus> {
-    return statusOf(this.#plan, await stateOf(this.#folder));
+    return statusOf(this.#plan, await stateOf(this.#folder), this.#folder.path);
   }
 
   /** Measure what the links do; all of them, or those named. */

@@ -6,6 +6,7 @@ import { firstState } from './changes.js';
 import type { CableState, LabState } from './state.js';
 import type { Counters, Direction, LabStatus, LinkStatus, PlaceStatus } from './types.js';
 import { meansOf } from './wires/operations.js';
+import { Relay } from './wires/relay.js';
 
 /** A device as `ip -json -stats address` tells it; more than this is there. */
 interface Shown {
@@ -44,14 +45,16 @@ export async function linkLocal({ netns, device }: EndPlan): Promise<string | un
 }
 
 /** See the head of this file. */
-export async function statusOf(plan: Plan, state: LabState): Promise<LabStatus> {
+export async function statusOf(plan: Plan, state: LabState, folder: string): Promise<LabStatus> {
   const shown = new Map(
     await Promise.all(plan.places.map(async ({ netns }) => [netns, await devices(netns)] as const)),
   );
-  const links = plan.cables.flatMap((cable) => {
+  const links = plan.cables.map(async (cable) => {
     const is = state.cables[cable.id] ?? firstState(cable);
     const ends = cable.network === undefined ? ([0, 1] as const) : ([0] as const);
-    return ends.map((at) => linkStatus(cable, at, is, state.netem, shown));
+    const relayed = is.directions.some((one) => meansOf(one, state.netem) === 'relay');
+    const broken = relayed && !(await new Relay(folder, plan.wires, cable).runs());
+    return ends.map((at) => ({ ...linkStatus(cable, at, is, state.netem, shown), broken }));
   });
   return {
     name: plan.name,
@@ -59,7 +62,7 @@ export async function statusOf(plan: Plan, state: LabState): Promise<LabStatus> 
       const addresses = (shown.get(netns) ?? []).flatMap(addressesOf);
       return { place, kind, netns, addresses };
     }),
-    links: links.sort((a, b) => a.link.localeCompare(b.link)),
+    links: (await Promise.all(links)).flat().sort((a, b) => a.link.localeCompare(b.link)),
   };
 }
 
@@ -69,7 +72,7 @@ function linkStatus(
   is: CableState,
   netem: boolean,
   shown: ReadonlyMap<string, readonly Shown[]>,
-): LinkStatus {
+): Omit<LinkStatus, 'broken'> {
   const own = cable.ends[at];
   const other = cable.ends[1 - at] ?? own;
   const device = shown.get(own.netns)?.find(({ ifname }) => ifname === own.device);

@@ -118,6 +118,8 @@ export interface LinkStatus {
   readonly up: boolean;
   /** As the kernel says at the device. */
   readonly carrier: boolean;
+  /** Its relay has died; the next `set` starts another. */
+  readonly broken: boolean;
   readonly mtu: number;
   /** What the site sends. */
   readonly out: Direction;

@@ -73,8 +73,16 @@ export function linkLines(links: readonly LinkStatus[], colours: Paint): string[
   );
 }
 
-function row(way: Direction, { up, carrier }: LinkStatus): Pick<Row, 'way' | 'state'> {
-  const state = !up ? 'down' : !carrier ? 'no carrier' : way.lost ? 'lost' : 'up';
+function row(way: Direction, { up, carrier, broken }: LinkStatus): Pick<Row, 'way' | 'state'> {
+  const state = !up
+    ? 'down'
+    : broken
+      ? 'relay died'
+      : !carrier
+        ? 'no carrier'
+        : way.lost
+          ? 'lost'
+          : 'up';
   return { way, state };
 }
 

@@ -30,9 +30,14 @@ export class Relay {
     this.#cable = cable;
   }
 
+  /** Whether it runs. */
+  async runs(): Promise<boolean> {
+    return (await processIn(this.#path('pid'))) !== undefined;
+  }
+
   /** Resolves when its devices are there. */
   async start(): Promise<void> {
-    if ((await processIn(this.#path('pid'))) !== undefined) return;
+    if (await this.runs()) return;
     await Promise.all(['pid', 'sock'].map((what) => rm(this.#path(what), { force: true })));
     const log = await open(this.#path('log'), 'w');
     try {

@@ -4,7 +4,7 @@ import { CommandError, type Commands } from '../commands.js';
 import { built } from '../built.js';
 import type { CablePlan, Plan } from '../plan.js';
 import type { CableState } from '../state.js';
-import { operations, type Facts, type Operation } from './operations.js';
+import { meansOf, operations, type Facts, type Operation } from './operations.js';
 import { Relay } from './relay.js';
 
 /** See the head of this file. */
@@ -19,10 +19,12 @@ export class Shaper {
     this.#facts = { wires, netem, object: built('#cable') };
   }
 
-  /** Make a cable be as it is to be; `before` is nothing where its past is uncertain. */
+  /** Make a cable be as it is to be; `before` is nothing where its past is uncertain. Mends what died. */
   async change(cable: CablePlan, before: CableState | undefined, after: CableState): Promise<void> {
     const relay = new Relay(this.#folder, this.#facts.wires, cable);
-    for (const batch of batches(operations(cable, before, after, this.#facts))) {
+    const relayed = before?.directions.some((one) => meansOf(one, this.#facts.netem) === 'relay');
+    const certain = relayed === true && !(await relay.runs()) ? undefined : before;
+    for (const batch of batches(operations(cable, certain, after, this.#facts))) {
       await this.#do(batch, relay);
     }
   }
