@@ -38,7 +38,7 @@ export interface AdoptOptions {
   readonly records: Records;
   readonly namespaces: Namespaces;
   readonly wires: Wires;
-  readonly wan: Wan | undefined;
+  readonly wan?: Wan | undefined;
   readonly begin: Begin;
   readonly events: ConnectionEvents;
   readonly log: Logger;
