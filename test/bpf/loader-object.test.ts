@@ -74,6 +74,18 @@ t.test('maps that are pinned are used, others are pinned; programs outlive the o
   t.end();
 });
 
+t.test('an object that wishes to be pinned is pinned only where it is told', (t) => {
+  const pins = bpffs(t);
+  const path = compile(t, 'count', '-DPINNED');
+  using object = BpfObject.open(path);
+  object.load();
+  t.notOk(existsSync('/sys/fs/bpf/counters'));
+  using other = BpfObject.open(path);
+  other.load({ pinDirectory: pins });
+  t.ok(existsSync(join(pins, 'counters')));
+  t.end();
+});
+
 t.test('a program that the verifier refuses tells why, in one line and at length', (t) => {
   const pins = bpffs(t);
   using object = BpfObject.open(compile(t, 'refused'));
