@@ -125,6 +125,13 @@ export class TestPlane implements Disposable {
     this.map('strands').store32(id, layout.strand.offsets.down, reasons);
   }
 
+  /** The largest packet that it takes. */
+  setMtu(id: number, mtu: number): void {
+    const key = u32(id);
+    const before = this.map('strands').lookup(key) ?? Buffer.alloc(layout.strand.size);
+    this.map('strands').update(key, layout.strand.encode({ ...layout.strand.decode(before), mtu }));
+  }
+
   /** Write the bank that is not in force, and put it in force. The labels are those of the wire. */
   apply(tables: Tables, labels: Readonly<Record<string, string>> = {}): void {
     const generation = this.generation + 1;
@@ -204,6 +211,14 @@ export class TestPlane implements Disposable {
     const found = this.session(tuple);
     if (found === undefined) throw new RangeError(`no session of ${JSON.stringify(tuple)}`);
     return found;
+  }
+
+  /** All cached sessions of every wire. */
+  sessions(family: 4 | 6): (readonly [Omit<layout.Flow4, 'source'>, layout.Session])[] {
+    const key = family === 4 ? layout.flow4 : layout.flow;
+    return this.map(`sessions${String(family)}`)
+      .entries()
+      .map(([one, value]) => [key.decode(one), layout.session.decode(value)] as const);
   }
 
   /** Change a cached session behind the program's back. */

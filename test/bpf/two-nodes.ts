@@ -87,24 +87,36 @@ export const outer = {
 export const vni = 77;
 const port = 4790;
 
+/** How {@link twoNodes} makes the wire. */
+export interface WireOptions {
+  /** For every frame as it is. */
+  readonly ethernet?: boolean;
+  /** The server is in the cloud node's own namespace, as a gateway is. */
+  readonly home?: boolean;
+}
+
 /** Make them; they go with the test. */
-export async function twoNodes(t: Test, family: 4 | 6, wire = {}): Promise<TwoNodes> {
+export async function twoNodes(
+  t: Test,
+  family: 4 | 6,
+  { ethernet = false, home = false }: WireOptions = {},
+): Promise<TwoNodes> {
   const id = `ww-${randomUUID().slice(0, 6)}`;
-  const [edge, cloud] = ['edge', 'cloud'].map((site) => ({
-    node: new Place(`${id}-${site}`),
-    user: new Place(`${id}-${site}-user`),
-  })) as [Omit<Side, 'plane'>, Omit<Side, 'plane'>];
-  const places = [edge.node, edge.user, cloud.node, cloud.user];
-  t.teardown(() => Promise.all(places.map(({ name }) => exec('ip', ['netns', 'del', name]))));
+  const [edge, cloud] = ['edge', 'cloud'].map((site) => {
+    const node = new Place(`${id}-${site}`);
+    return { node, user: home && site === 'cloud' ? node : new Place(`${id}-${site}-user`) };
+  }) as [Omit<Side, 'plane'>, Omit<Side, 'plane'>];
+  const places = new Set([edge.node, edge.user, cloud.node, cloud.user]);
+  t.teardown(() => Promise.all([...places].map(({ name }) => exec('ip', ['netns', 'del', name]))));
   for (const { name } of places) await exec('ip', ['netns', 'add', name]);
   for (const n of [0, 1]) await edge.node.sh(cable(`wan${String(n)}`, cloud.node.name));
   const planes: TestPlane[] = [];
   for (const [at, side] of [edge, cloud].entries()) {
     await side.node.sh(nodeScript(at, side.user.name));
-    await side.user.sh(userScript(at));
+    await side.user.sh(userScript(at, ethernet));
     const plane = TestPlane.open(t);
     planes.push(plane);
-    await fill({ ...side, plane }, at, family, wire);
+    await fill({ ...side, plane }, at, family, ethernet);
     await attach({ ...side, plane });
   }
   const [first, second] = planes as [TestPlane, TestPlane];
@@ -133,7 +145,7 @@ function nodeScript(at: number, user: string): string {
     tc qdisc add dev wwvxlan clsact`;
 }
 
-function userScript(at: number): string {
+function userScript(at: number, ethernet: boolean): string {
   const own = at === 0 ? 'client' : 'server';
   const other = at === 0 ? 'server' : 'client';
   return `
@@ -142,26 +154,30 @@ function userScript(at: number): string {
     ip link set nsm-1 mtu 1430 up
     ip addr add ${inner[4][own]}/24 dev nsm-1
     ip addr add ${inner[6][own]}/64 dev nsm-1 nodad
-    for to in ${inner[4][other]} ${inner[6][other]}; do
+    for to in ${ethernet ? '' : `${inner[4][other]} ${inner[6][other]}`}; do
       ip neigh add $to lladdr 02:00:00:00:00:09 dev nsm-1 nud permanent
     done`;
 }
 
-async function fill(side: Side, at: number, family: 4 | 6, wire: object): Promise<void> {
+async function fill(side: Side, at: number, family: 4 | 6, ethernet: boolean): Promise<void> {
   const { node, user, plane } = side;
-  const { used, leader, peer } = wireFlags;
+  const flags =
+    wireFlags.used |
+    (at === 0 ? wireFlags.leader : 0) |
+    (node === user ? 0 : wireFlags.peer) |
+    (ethernet ? wireFlags.ethernet : 0);
   const host = await node.device('host');
   const target = await user.device('nsm-1');
   const { ifindex: device } = await node.device('wwvxlan');
   plane.setWire(1, {
-    flags: used | peer | (at === 0 ? leader : 0),
+    flags,
     port: host.ifindex,
-    target: host.ifindex,
+    // redirect_peer goes to the other end of what it is given.
+    target: node === user ? target.ifindex : host.ifindex,
     vni,
     mtu: 1430,
     target_mac: target.mac,
     port_mac: host.mac,
-    ...wire,
   });
   for (const [n, ends] of outer[family].entries()) {
     plane.setStrand(n + 1, {
