@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the docs show of sites and policies is right, and what they say of mistakes is said. */
+/** What the docs show of sites, policies and labs is right, and what they say of mistakes is said. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { parsePolicies } from '../../api/site/policy.js';
 import { readSiteFiles } from '../../api/site/read.js';
+import { parseLabFile } from '../../lab/file/read.js';
 import { files, textOf } from './sources.js';
 
 const site = `apiVersion: wanwire.io/v1alpha1
@@ -28,7 +29,11 @@ const blocks = files
   .filter(({ text }) => /^apiVersion: (wanwire|networkservicemesh)\.io\//.test(text));
 
 t.ok(blocks.length >= 4, 'there are examples');
-for (const { page, text } of blocks) {
+const labs = blocks.filter(({ text }) => /^kind: Lab$/m.test(text));
+t.ok(labs.length > 0, 'there is a lab');
+for (const { page, text } of labs) t.doesNotThrow(() => parseLabFile(text, page));
+
+for (const { page, text } of blocks.filter((block) => !labs.includes(block))) {
   t.test(`${page}: ${text.split('\n').slice(1, 3).join(' ')}`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'ww-docs-'));
     t.teardown(() => rm(folder, { recursive: true }));
