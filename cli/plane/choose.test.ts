@@ -112,7 +112,11 @@ t.test("where the operator's socket is", (t) => {
   t.equal(socketOf(node, null), first);
   mkdirSync(second);
   t.equal(socketOf(node, null), second, 'the one that is there');
-  t.equal(socketOf(node, '/told'), '/told', 'the one that the forwarder wrote down');
+  t.equal(socketOf(node, '/told'), second, 'also where the one that was written down is not');
+  mkdirSync(join(folder, 'told'));
+  t.equal(socketOf(node, join(folder, 'told')), join(folder, 'told'), 'the one written down');
+  const none = { ...node, sockets: ['/x/a', '/x/b'] };
+  t.equal(socketOf(none, '/told'), '/told', 'where there is none, the one to complain about');
   t.equal(
     socketOf({ ...node, sockets: ['/given'] }, '/told'),
     '/given',

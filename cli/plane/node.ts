@@ -67,7 +67,9 @@ export async function chooseNode(
 export function socketOf({ sockets }: NodeChoice, told: string | null): string {
   const [first = '', ...more] = sockets;
   if (more.length === 0) return first;
-  return told ?? sockets.find((path) => existsSync(path)) ?? first;
+  const likely = told === null ? sockets : [told, ...sockets];
+  // What the forwarder wrote is cut where it is too long for its place.
+  return likely.find((path) => existsSync(path)) ?? told ?? first;
 }
 
 /** A forwarder by itself, and one that `wanwire up` runs. */
