@@ -38,6 +38,14 @@ export function compile(t: Test, name: string, ...options: readonly string[]): s
   return compileText(t, `#include "${fixtures}/${name}.bpf.c"\n`, ...options);
 }
 
+/** Compile `fixtures/NAME.c`; the path of the program. */
+export function compileTool(t: Test, name: string): string {
+  const out = join(folder(t), name);
+  const how = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror'];
+  execFileSync('cc', [...how, join(fixtures, `${name}.c`), '-o', out], { stdio: 'inherit' });
+  return out;
+}
+
 /** A folder in a bpffs of its own, unmounted with the test. */
 export function bpffs(t: Test): string {
   const path = folder(t);

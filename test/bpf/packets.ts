@@ -159,6 +159,13 @@ export function icmp(type: number, id = 0, data: Buffer = Buffer.alloc(8)): Buff
   return Buffer.concat([Buffer.from([type, 0, 0, 0]), u16(id), u16(1), data]);
 }
 
+/** A frame as VXLAN carries it in UDP. */
+export function vxlan(vni: number, frame: Buffer): Buffer {
+  const header = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0]);
+  header.writeUIntBE(vni, 4, 3);
+  return Buffer.concat([header, frame]);
+}
+
 /** What tells a session from others. */
 export interface Tuple {
   readonly source: string;
