@@ -19,7 +19,7 @@ const said = (connection: Connection): unknown => Connection.toJSON(connection);
 
 /** An endpoint whose gateway the test changes. */
 function stage(gatewayNow: SiteGateway | undefined = first) {
-  const source = { now: gatewayNow };
+  const source: { now: SiteGateway | undefined } = { now: gatewayNow };
   const element = gateway(() => source.now);
   const wires = new Map<string, { call: Call; answer: Connection }>();
   const ask = async (id: string, before?: Connection): Promise<Connection> => {

@@ -3,9 +3,14 @@
 import { parseArgs } from 'node:util';
 import { request } from './request.js';
 import { steering } from './steering.js';
+import { wire } from './wire.js';
 import { report, type Report } from './report.js';
 
-const benches: Readonly<Record<string, (report: Report) => Promise<void>>> = { request, steering };
+const benches: Readonly<Record<string, (report: Report) => Promise<void>>> = {
+  request,
+  steering,
+  wire,
+};
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
