@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A site on one machine: its manager, its forwarder and, where it is a gateway,
- * its endpoint, started in this order and ended in the opposite one.
+ * its endpoint, started in this order and ended in this order too: a process that
+ * asks another ends before it. To other sites this one is away from the first
+ * moment, and wires to a site that is away are held; a site that answers without
+ * a forwarder or an endpoint would have its wires made anew.
  *
- * An orderly end unregisters the endpoint and leaves the wires as they are: they
- * carry without any process, and the next start takes them over.
+ * Wires stay as they are: they carry without any process, and the next start
+ * takes them over.
  */
 import type { Clock } from '../../api/chain/clock.js';
 import type { Environment } from '../../api/env/read-environment.js';
@@ -142,10 +145,10 @@ class Box {
   }
 
   async #close(): Promise<void> {
-    for (const keeper of this.#keepers.toReversed()) await keeper.end();
+    for (const keeper of this.#keepers) await keeper.end();
     await this.#turn;
     // What a change had begun meanwhile.
-    for (const keeper of this.#keepers.toReversed()) await keeper.end();
+    for (const keeper of this.#keepers) await keeper.end();
     await this.#claim.close();
   }
 }

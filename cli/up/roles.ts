@@ -86,6 +86,7 @@ export function rolesOf(
         ...passed(env, endpoint),
         ...client,
         NSM_NAME: endpointName(name),
+        // Where it ends alone, because the site is no gateway any more.
         NSM_UNREGISTER_ITSELF: 'true',
         WANWIRE_STATE_DIR: join(directory, 'endpoint'),
       },
