@@ -6,7 +6,7 @@ import { defaultLab } from './default.js';
 import { LabInputError } from './file/mistakes.js';
 import { parseLabFile } from './file/read.js';
 import { namespacesOf, planOf, type CablePlan } from './plan.js';
-import type { LinkChange } from './types.js';
+import type { LabFile, LinkChange } from './types.js';
 
 const cable = planOf(defaultLab('l')).cables[0] as CablePlan;
 
@@ -51,6 +51,29 @@ t.test('down, lost and up', async (t) => {
   t.same(changed(cable, lost, { plain: true }), plainState(cable));
   const oneWay = changed(cable, lost, { up: true, toward: 'edge' });
   t.same([oneWay.up, oneWay.directions[1].lost], [false, false]);
+});
+
+t.test('at a network with one other site, that site is where everything goes', async (t) => {
+  const site = (name: string, devices: readonly string[], more = {}) => ({
+    name,
+    links: devices.map((device) => ({ name: device, network: 'net', addresses: [], ...more })),
+  });
+  const first = (...sites: LabFile['spec']['sites']): CablePlan =>
+    planOf({ ...defaultLab(), spec: { sites } }).cables[0] as CablePlan;
+  const two = first(site('a', ['wan0', 'wan1']), site('b', ['wan0']));
+  for (const toward of ['b', 'net']) {
+    const { directions } = changed(two, plainState(two), { down: true, toward });
+    t.same(
+      directions.map(({ lost }) => lost),
+      [true, false],
+      toward,
+    );
+  }
+  const told = first(site('a', ['wan0'], { toward: { b: { loss: '5%' } } }), site('b', ['wan0']));
+  t.equal(firstState(told).directions[0].shape.lossPercent, 5, 'in a file too');
+  const three = first(site('a', ['wan0']), site('b', ['wan0']), site('c', ['wan0']));
+  const all = /want a or net: all that a sends/;
+  t.throws(() => changed(three, plainState(three), { down: true, toward: 'b' }), all);
 });
 
 const refused: readonly (readonly [LinkChange, RegExp])[] = [

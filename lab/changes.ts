@@ -9,16 +9,18 @@ import type { LinkChange, Shape, ShapeText } from './types.js';
 import { plain } from './wires/operations.js';
 
 /** A cable as its file has it. What is said of one way goes before what is said of both. */
-export function firstState({ ends, links }: CablePlan): CableState {
-  const direction = (to: string): DirectionState => {
+export function firstState({ ends, links, names }: CablePlan): CableState {
+  const direction = (aim: readonly string[]): DirectionState => {
     const both = links.reduce<Shape>((shape, link) => shaped(shape, link), plain);
-    const own = links.reduce<Shape>((shape, { toward }) => shaped(shape, toward?.[to] ?? {}), both);
+    const own = links
+      .flatMap(({ toward }) => aim.flatMap((name) => toward?.[name] ?? []))
+      .reduce(shaped, both);
     return { shape: own, lost: false };
   };
   return {
     up: true,
     mtu: [ends[0].mtu, ends[1].mtu],
-    directions: [direction(ends[1].side), direction(ends[0].side)],
+    directions: [direction(names[1]), direction(names[0])],
     settled: true,
   };
 }
@@ -42,7 +44,7 @@ export function changed(cable: CablePlan, before: CableState, change: LinkChange
   const { toward, mtu, up, down } = change;
   const oneWay = toward !== undefined;
   const directions = before.directions.map((direction, at): DirectionState => {
-    if (oneWay && cable.ends[1 - at]?.side !== toward) return direction;
+    if (oneWay && cable.names[1 - at]?.includes(toward) !== true) return direction;
     const start = change.plain === true ? plain : direction.shape;
     const lost = change.plain === true ? false : direction.lost;
     return {
@@ -70,7 +72,7 @@ function shaped(shape: Shape, { delay, jitter, loss, rate }: ShapeText): Shape {
   };
 }
 
-function mistakesIn({ ends }: CablePlan, change: LinkChange): string[] {
+function mistakesIn({ ends, names, network }: CablePlan, change: LinkChange): string[] {
   const mistakes: string[] = [];
   const wrong = (field: string, value: unknown, want: string): void => {
     mistakes.push(`${field}: ${notValid(value, want)}`);
@@ -89,9 +91,10 @@ function mistakesIn({ ends }: CablePlan, change: LinkChange): string[] {
     if (!Number.isInteger(mtu) || mtu < least || mtu > mtuRange.most) wrong('mtu', mtu, want);
     if (toward !== undefined) wrong('toward', toward, 'no direction with mtu, which both have');
   }
-  const sides = ends.map(({ side }) => side);
-  if (toward !== undefined && !sides.includes(toward)) {
-    wrong('toward', toward, sides.join(' or '));
+  if (toward !== undefined && !names.flat().includes(toward)) {
+    const [own, others] = names;
+    const more = network === undefined || others.length > 1 ? '' : `: all that ${own.join()} sends`;
+    wrong('toward', toward, `${[...own, ...others].join(' or ')}${more}`);
   }
   if (change.up === true && change.down === true) wrong('down', true, 'either up or down');
   const { toward: _way, ...rest } = change;

@@ -46,6 +46,8 @@ export interface CablePlan {
   readonly ends: readonly [EndPlan, EndPlan];
   /** The second end is a bridge's port. */
   readonly network: string | undefined;
+  /** What the directions' aims are called: of each end its side; of a network with one other site that site too. */
+  readonly names: readonly [readonly string[], readonly string[]];
   /** What the file says of the links at its ends. */
   readonly links: readonly LabLink[];
 }
@@ -158,9 +160,16 @@ function cablesOf(sites: readonly LabSite[], prefix: string): CablePlan[] {
       partner === undefined
         ? portEnd(network ?? '', number, near.link, prefix)
         : siteEnd(partner, number, 1, partner.link.mtu ?? near.link.mtu, prefix);
+    const others = new Set(
+      all
+        .filter(({ link, site }) => link.network === network && site !== near.site)
+        .map(({ site }) => site),
+    );
+    const only = partner === undefined && others.size === 1 ? [...others] : [];
     cables.push({
       id: `c${String(number)}`,
       ends: [siteEnd(near, number, 0, near.link.mtu ?? partner?.link.mtu, prefix), second],
+      names: [[near.site], [second.side, ...only]],
       network: partner === undefined ? network : undefined,
       links: [near.link, ...(partner === undefined ? [] : [partner.link])],
     });

@@ -41,7 +41,12 @@ export function checkRules({ metadata, spec }: LabFile, wrong: Wrong): void {
     if (names.has(link.network)) {
       wrong([...path, 'network'], 'a name that no site has, for --toward names both');
     }
-    checkToward(link, path, [link.network, site], wrong);
+    const others = new Set(
+      ends.filter((other) => other.link.network === link.network).map((other) => other.site),
+    );
+    others.delete(site);
+    const only = others.size === 1 ? [...others] : [];
+    checkToward(link, path, [link.network, ...only, site], wrong);
   }
   checkAddresses(ends, wrong);
 }
