@@ -78,8 +78,7 @@ enum ww_down {
 
 /* Map `strands`, an array, mmap-able: `down` is stored by itself. Other addresses get another number. */
 struct ww_strand {
-	__u8 local[16];
-	__u8 remote[16];
+	__u8 local[16], remote[16];
 	__u32 down; /* enum ww_down; usable when 0 */
 	__u32 device; /* ifindex of the VXLAN device */
 	__u32 peer;
@@ -91,26 +90,22 @@ struct ww_strand {
 
 /* Map `paths`: outer addresses of a received frame -> whose strand that is. */
 struct ww_path {
-	__u8 local[16];
-	__u8 remote[16];
+	__u8 local[16], remote[16];
 };
 
 struct ww_path_of {
-	__u32 strand;
-	__u32 peer;
+	__u32 strand, peer;
 };
 
 /* Map `tunnels`: {VNI, peer} -> number of the wire (__u32). */
 struct ww_tunnel {
-	__u32 vni;
-	__u32 peer;
+	__u32 vni, peer;
 };
 
 /* Map `sessions4`, as this node sends it: a received packet is looked for in reverse. */
 struct ww_flow4 {
 	__u32 wire;
-	__u32 source;
-	__u32 destination;
+	__u32 source, destination;
 	__u16 source_port; /* ICMP echo: its id in both; no ports: 0 */
 	__u16 destination_port;
 	__u8 protocol;
@@ -120,10 +115,8 @@ struct ww_flow4 {
 /* Map `sessions6`, and `pins` of either family. */
 struct ww_flow {
 	__u32 wire;
-	__u8 source[16];
-	__u8 destination[16];
-	__u16 source_port;
-	__u16 destination_port;
+	__u8 source[16], destination[16];
+	__u16 source_port, destination_port;
 	__u8 protocol;
 	__u8 pad[3];
 };
@@ -145,22 +138,19 @@ struct ww_session {
 	__u32 moves; /* how often it changed its strand */
 	__u64 tx_packets;
 	__u64 tx_bytes; /* of inner IP packets */
-	__u64 rx_packets;
-	__u64 rx_bytes;
+	__u64 rx_packets, rx_bytes;
 	__u64 last_ns; /* CLOCK_MONOTONIC, coarse */
 };
 
 /* Map `pins`, by struct ww_flow. */
 struct ww_pin {
-	__u16 strand;
-	__u16 pad;
+	__u16 strand, pad;
 };
 
 /* Maps `fragments4` and `fragments6`: the ports of a fragmented packet whose first fragment was seen. */
 struct ww_fragment4 {
 	__u32 wire;
-	__u32 source;
-	__u32 destination;
+	__u32 source, destination;
 	__u16 id;
 	__u8 protocol;
 	__u8 pad;
@@ -168,14 +158,12 @@ struct ww_fragment4 {
 
 struct ww_fragment6 {
 	__u32 wire;
-	__u8 source[16];
-	__u8 destination[16];
+	__u8 source[16], destination[16];
 	__u32 id;
 };
 
 struct ww_ports {
-	__u16 source;
-	__u16 destination;
+	__u16 source, destination;
 	__u8 protocol; /* IPv6: later fragments do not have it where a header stands before it */
 	__u8 pad[3];
 };
@@ -235,14 +223,12 @@ struct ww_criterion {
 
 /* Map `wire_rules` -> struct ww_bits: what the labels of the wire's client allow. */
 struct ww_wire_bank {
-	__u32 wire;
-	__u32 bank;
+	__u32 wire, bank;
 };
 
 /* Map `classes`. */
 struct ww_class_of {
-	__u32 bank;
-	__u32 peer;
+	__u32 bank, peer;
 	__u16 policy;
 	__u16 class_id;
 };
@@ -268,10 +254,8 @@ enum ww_drop {
 
 /* Map `wire_stats`, per CPU. */
 struct ww_wire_stats {
-	__u64 tx_packets;
-	__u64 tx_bytes;
-	__u64 rx_packets;
-	__u64 rx_bytes;
+	__u64 tx_packets, tx_bytes;
+	__u64 rx_packets, rx_bytes;
 	__u64 uncached; /* steered without a cached session: above the insert rate, or the map was full */
 	__u64 fragments; /* steered by L3 fields alone */
 	__u64 drops[WW_DROPS];
@@ -279,10 +263,8 @@ struct ww_wire_stats {
 
 /* Maps `strand_stats` and `rule_stats` (tx only; by the row of `rules`), per CPU. */
 struct ww_stats {
-	__u64 tx_packets;
-	__u64 tx_bytes;
-	__u64 rx_packets;
-	__u64 rx_bytes;
+	__u64 tx_packets, tx_bytes;
+	__u64 rx_packets, rx_bytes;
 };
 
 /*
@@ -306,8 +288,7 @@ enum ww_kind {
 };
 
 struct ww_name_of {
-	__u32 kind;
-	__u32 id;
+	__u32 kind, id;
 };
 
 struct ww_name {
