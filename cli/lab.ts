@@ -46,7 +46,9 @@ export function command(): Command {
     .argument('[link...]', 'only these, such as edge/wan0')
     .option('--json', 'one JSON object')
     .action((links: string[], options: CheckOptions) => answer(() => checkLinks(links, options)));
-  named(lab.command('down'))
+  lab
+    .command('down')
+    .option('--name <name>', 'which lab: by default the one called default')
     .description(
       'Take it away, whatever state it is in; programs that still run in its namespaces are ended.',
     )
@@ -70,7 +72,10 @@ const examples = `Examples:
   sudo wanwire lab down`;
 
 function named(command: Command): Command {
-  return command.option('--name <name>', 'which lab; the only one there is by default');
+  return command.option(
+    '--name <name>',
+    'which lab: by default the one called default, or the only one',
+  );
 }
 
 function addSet(command: Command): void {

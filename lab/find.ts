@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Which labs there are, and in words why one is not to be had. */
-import { LabError } from './file/mistakes.js';
+import { LabError, LabInputError } from './file/mistakes.js';
 import { runs } from './process.js';
 import type { StateFolder } from './state.js';
 import { labNames, type LabState, type Lock } from './state.js';
@@ -17,13 +17,14 @@ export async function locked(folder: StateFolder): Promise<Lock | undefined> {
   );
 }
 
-/** The name of the only lab there is. */
-export async function onlyLab(): Promise<string> {
+/** The lab that is meant where none is named: the one called `default`, or else the only one; nothing where there is none. */
+export async function meantLab(): Promise<string | undefined> {
   const names = await labNames();
   const [only] = names;
-  if (only === undefined) throw new LabError('no lab is up; `wanwire lab up` makes one');
-  if (names.length === 1) return only;
-  throw new LabError(`which lab? These are up: ${names.join(', ')}; say --name`);
+  if (names.length <= 1 || names.includes('default')) {
+    return names.includes('default') ? 'default' : only;
+  }
+  throw new LabInputError(`which lab? There are ${names.join(', ')}: say --name`);
 }
 
 /** A lab's state; throws where it is not wholly up. */

@@ -7,7 +7,7 @@ import { changed, firstState, isPlain, plainState } from './changes.js';
 import { check } from './check.js';
 import { Commands } from './commands.js';
 import { LabError, LabInputError } from './file/mistakes.js';
-import { locked, onlyLab, stateOf, taken } from './find.js';
+import { locked, meantLab, stateOf, taken } from './find.js';
 import { checkLab, readLabFile } from './file/read.js';
 import { make } from './make.js';
 import { Place } from './place.js';
@@ -48,25 +48,28 @@ export class Lab implements AsyncDisposable {
     const read = typeof source === 'string' ? await readLabFile(source) : source;
     const metadata = { name: options.name ?? read.metadata.name };
     const lab = new Lab(checkLab({ ...read, metadata }), true);
-    mayMakeNamespaces();
+    mustBeRoot();
     await lab.#make(options.signal);
     return lab;
   }
 
-  /** A lab that is up, whoever made it; without a name, the only one there is. */
+  /** A lab that is up, whoever made it; without a name, the one called `default`, or the only one. */
   static async open(name?: string): Promise<Lab> {
-    const folder = new StateFolder(name ?? (await onlyLab()));
-    return new Lab((await stateOf(folder)).file, false);
+    mustBeRoot();
+    const meant = name ?? (await meantLab());
+    if (meant === undefined) throw new LabError('no lab is up; `wanwire lab up` makes one');
+    return new Lab((await stateOf(new StateFolder(meant))).file, false);
   }
 
   /** The labs there are, half-made ones too. */
   static async names(): Promise<string[]> {
+    mustBeRoot();
     return labNames();
   }
 
   /** Take a lab away, in whatever state it is; false where there is none of that name. */
   static async down(name: string): Promise<boolean> {
-    mayMakeNamespaces();
+    mustBeRoot();
     const folder = new StateFolder(name);
     await using lock = await locked(folder);
     if (lock === undefined) return false;
@@ -202,7 +205,7 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-function mayMakeNamespaces(): void {
+function mustBeRoot(): void {
   if (process.getuid?.() === 0) return;
   throw new LabError('not root: network namespaces need it; try sudo -E');
 }

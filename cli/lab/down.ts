@@ -11,16 +11,24 @@ export interface DownOptions {
 }
 
 /** Take labs away; that there is none is no failure. */
-export async function downCommand({ name, all = false }: DownOptions): Promise<number> {
-  const there = await Lab.names();
-  const wanted = name === undefined ? there : [name];
-  if (wanted.length > 1 && !all) {
-    throw new LabInputError(`which lab? There are ${there.join(', ')}: say --name, or --all`);
+export async function downCommand(options: DownOptions): Promise<number> {
+  const names = labsToTakeDown(await Lab.names(), options);
+  for (const name of names) {
+    const gone = await Lab.down(name);
+    process.stdout.write(gone ? `lab ${name} is gone\n` : `there is no lab ${name}\n`);
   }
-  for (const one of wanted) {
-    const gone = await Lab.down(one);
-    process.stdout.write(gone ? `lab ${one} is gone\n` : `there is no lab ${one}\n`);
-  }
-  if (wanted.length === 0) process.stdout.write('there is no lab\n');
+  if (names.length === 0) process.stdout.write('there is no lab\n');
   return exitCodes.ok;
+}
+
+/** Of the labs there are, which ones: what somebody else made under another name is not taken away by a short command. */
+export function labsToTakeDown(
+  there: readonly string[],
+  { name, all = false }: DownOptions,
+): readonly string[] {
+  if (all) return there;
+  if (name !== undefined) return [name];
+  if (there.length === 0 || there.includes('default'))
+    return there.filter((one) => one === 'default');
+  throw new LabInputError(`which lab? There is ${there.join(', ')}: say --name, or --all`);
 }
