@@ -71,6 +71,11 @@ static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand
 		s->mark = p->mark;
 		*(volatile __u64 *)s = head.all;
 		*(volatile __u8 *)&s->flags = flags;
+		/* A full map may have given the entry to another flow meanwhile: decide that one anew. */
+		if (session_of(p, family) != s) {
+			*(volatile __u64 *)s = 0;
+			*(volatile __u8 *)&s->flags = 0;
+		}
 		return;
 	}
 	c = bpf_map_lookup_elem(&control, &zero);

@@ -130,6 +130,8 @@ static __always_inline int deliver(struct __sk_buff *skb, struct packet *p, stru
 	if (!address_frame(skb, wire))
 		return drop(number, WW_DROP_MALFORMED);
 	count_rx(p, s, strand, segments(skb));
+	/* Marks of the outer packet are this node's own; only from 6.15 does the kernel see to that. */
+	skb->mark = 0;
 	return wire->flags & WW_WIRE_PEER ? bpf_redirect_peer(wire->target, 0)
 					  : bpf_redirect(wire->target, BPF_F_INGRESS);
 }

@@ -69,7 +69,7 @@ for (const family of [4, 6] as const) {
   const [here, there] = outer[family][0];
 
   t.test(`over IPv${String(family)}: only strands of the wire’s peer are heard`, async (t) => {
-    const nodes = await twoNodes(t, family);
+    const nodes = await twoNodes(t, family, { quiet: true });
     const { plane } = nodes.edge;
     const [stranger, bits] = family === 4 ? ['192.0.2.66', '24'] : ['fd92::66', '64'];
     await nodes.cloud.node.sh(`ip addr add ${stranger}/${bits} dev wan0 nodad`);
@@ -120,7 +120,7 @@ for (const family of [4, 6] as const) {
 }
 
 t.test('an answer that nobody asked for makes no session where this side leads', async (t) => {
-  const nodes = await twoNodes(t, 4);
+  const nodes = await twoNodes(t, 4, { quiet: true });
   const { plane } = nodes.edge;
   const send = await sending(t, nodes, outer[4][0][1], outer[4][0][0]);
   const { rx_packets } = plane.wireStats(1);
@@ -130,7 +130,7 @@ t.test('an answer that nobody asked for makes no session where this side leads',
 });
 
 t.test('the side that follows learns from what comes, as far as its rate allows', async (t) => {
-  const nodes = await twoNodes(t, 4);
+  const nodes = await twoNodes(t, 4, { quiet: true });
   const { plane } = nodes.edge;
   plane.setWire(1, { flags: 1, vni, port: 1 });
   const send = await sending(t, nodes, outer[4][0][1], outer[4][0][0]);
@@ -174,7 +174,7 @@ const whole = [
 ];
 
 t.test('frames cut off at every length are delivered to nobody', async (t) => {
-  const nodes = await twoNodes(t, 4);
+  const nodes = await twoNodes(t, 4, { quiet: true });
   const { plane } = nodes.edge;
   const send = await sending(t, nodes, outer[4][0][1], outer[4][0][0]);
   const { rx_packets } = plane.wireStats(1);
@@ -194,7 +194,7 @@ t.test('frames cut off at every length are delivered to nobody', async (t) => {
 });
 
 t.test('frames cut off at every length are sent to nobody', async (t) => {
-  const nodes = await twoNodes(t, 4);
+  const nodes = await twoNodes(t, 4, { quiet: true });
   const { plane, user } = nodes.edge;
   const child = user.start(t, compileTool(t, 'frames'), 'nsm-1');
   const send = feeding(child, linesOf(child));

@@ -93,14 +93,17 @@ export interface WireOptions {
   readonly ethernet?: boolean;
   /** The server is in the cloud node's own namespace, as a gateway is. */
   readonly home?: boolean;
+  /** No IPv6 at the wire's ends, which would send packets of their own. */
+  readonly quiet?: boolean;
 }
 
 /** Make them; they go with the test. */
 export async function twoNodes(
   t: Test,
   family: 4 | 6,
-  { ethernet = false, home = false }: WireOptions = {},
+  options: WireOptions = {},
 ): Promise<TwoNodes> {
+  const { ethernet = false, home = false } = options;
   const id = `ww-${randomUUID().slice(0, 6)}`;
   const [edge, cloud] = ['edge', 'cloud'].map((site) => {
     const node = new Place(`${id}-${site}`);
@@ -113,7 +116,7 @@ export async function twoNodes(
   const planes: TestPlane[] = [];
   for (const [at, side] of [edge, cloud].entries()) {
     await side.node.sh(nodeScript(at, side.user.name));
-    await side.user.sh(userScript(at, ethernet));
+    await side.user.sh(userScript(at, options));
     const plane = TestPlane.open(t);
     planes.push(plane);
     await fill({ ...side, plane }, at, family, ethernet);
@@ -145,16 +148,20 @@ function nodeScript(at: number, user: string): string {
     tc qdisc add dev wwvxlan clsact`;
 }
 
-function userScript(at: number, ethernet: boolean): string {
+function userScript(at: number, { ethernet = false, quiet = false }: WireOptions): string {
   const own = at === 0 ? 'client' : 'server';
   const other = at === 0 ? 'server' : 'client';
+  const others = [inner[4][other], ...(quiet ? [] : [inner[6][other]])];
+  const six = quiet
+    ? 'sysctl -qw net.ipv6.conf.nsm-1.disable_ipv6=1'
+    : `ip addr add ${inner[6][own]}/64 dev nsm-1 nodad`;
   return `
     sysctl -qw net.ipv6.conf.nsm-1.accept_dad=0 net.ipv6.conf.nsm-1.router_solicitations=0
     ip link set lo up
     ip link set nsm-1 mtu 1430 up
     ip addr add ${inner[4][own]}/24 dev nsm-1
-    ip addr add ${inner[6][own]}/64 dev nsm-1 nodad
-    for to in ${ethernet ? '' : `${inner[4][other]} ${inner[6][other]}`}; do
+    ${six}
+    for to in ${ethernet ? '' : others.join(' ')}; do
       ip neigh add $to lladdr 02:00:00:00:00:09 dev nsm-1 nud permanent
     done`;
 }
