@@ -13,8 +13,9 @@ problem() { problems+=("$1"); }
 
 # Each command or file we use, with the Debian package that has it.
 needs=(make:make cc:gcc clang:clang /usr/include/bpf/bpf_helpers.h:libbpf-dev ip:iproute2
-	ping:iputils-ping ps:procps unshare:util-linux nsenter:util-linux setpriv:util-linux)
-[[ ${1-} != test ]] || needs+=(bpftool:bpftool iperf3:iperf3 tcpdump:tcpdump)
+	ping:iputils-ping ps:procps unshare:util-linux nsenter:util-linux setpriv:util-linux
+	nft:nftables iperf3:iperf3)
+[[ ${1-} != test ]] || needs+=(bpftool:bpftool tcpdump:tcpdump)
 [[ ${1-} != lint ]] || needs+=(clang-format:clang-format)
 
 check_machine() {

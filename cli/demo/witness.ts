@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Follows the manager's connection events, as `wanwire monitor` does, and waits for what the demo shows next. */
-import { MonitorConnectionService, type Connection } from '../../api/gen/connection.js';
+import { MonitorConnectionService, State, type Connection } from '../../api/gen/connection.js';
 import { ConnectionEventType, MonitorScopeSelector } from '../../api/gen/connection.js';
 import type { Channel } from '../../api/grpc/channel.js';
 
 /** What a connection is now; nothing once it is deleted. */
 export type Sight = Connection | undefined;
+
+/** The wire is up, and its path is known. */
+export const isUp = (sight: Sight): boolean =>
+  sight?.state === State.UP && (sight.path?.pathSegments.length ?? 0) > 3;
 
 interface Waiting {
   readonly wanted: (sight: Sight) => boolean;

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The demo, act by act: request, ping, refresh, failover, close. Each act rejects when what it shows is not so. */
+/** The demo of one machine (`wanwire demo --local`), act by act: request, ping, refresh, failover, close. Each act rejects when what it shows is not so. */
 import { connect } from 'node:net';
 import { requestMs } from '../../api/elements/hop-time.js';
 import { ipOf } from '../../api/chain/connection.js';
-import { State, type Connection } from '../../api/gen/connection.js';
+import type { Connection } from '../../api/gen/connection.js';
 import type { Channel } from '../../api/grpc/channel.js';
 import { client, endpoint, forwarder, manager } from '../../lab/roles.js';
 import type { Player, World } from '../../lab/world.js';
 import { interfaceOf, interfaces, ping, type Interface } from './look.js';
+import { showPath } from './path.js';
 import type { Screen } from './screen.js';
-import { Witness, type Sight } from './witness.js';
+import { isUp, Witness } from './witness.js';
+import { milliseconds, must } from './words.js';
 
 /** What the client asks for. */
 const wish = 'kernel://hello/nsm-1?app=blue';
@@ -27,7 +29,7 @@ export interface Stage {
 }
 
 /** Tell the whole story; rejects at the first thing that is not as it should be. */
-export async function story({ world, screen, dial, signal }: Stage): Promise<void> {
+export async function localStory({ world, screen, dial, signal }: Stage): Promise<void> {
   await cast(world, screen);
   using channel = dial(`unix://${world.path('manager.sock')}`);
   const witness = new Witness(channel, signal);
@@ -90,16 +92,7 @@ async function request(screen: Screen, nsc: Player, wire: Connection): Promise<I
     `endpoint  ${ip.dstIpAddrs.join('  ')}`,
   );
   screen.row('routes', ...face.routes);
-  screen.row('path', 'each hop with the time it took, and how much of that was its own');
-  const segments = wire.path?.pathSegments ?? [];
-  const took = segments.map(({ metrics }) => Number(metrics[requestMs] ?? NaN));
-  const rows = segments.map(({ name }, at) => [
-    String(at),
-    name,
-    milliseconds(took[at]),
-    milliseconds((took[at] ?? NaN) - (took[at + 1] ?? 0)),
-  ]);
-  screen.table(['hop', 'process', 'took', 'own'], rows.slice(1));
+  showPath(screen, wire);
   return face;
 }
 
@@ -190,18 +183,6 @@ async function close(
   }
   screen.row('processes', 'all ended with exit code 0');
   if (await listens(world.path('manager.sock'))) throw new Error('somebody still listens');
-}
-
-const isUp = (sight: Sight): boolean =>
-  sight?.state === State.UP && (sight.path?.pathSegments.length ?? 0) > 3;
-
-function must<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new Error(`${what} is not there`);
-  return value;
-}
-
-function milliseconds(ms: number | undefined): string {
-  return ms === undefined || Number.isNaN(ms) ? '-' : `${ms.toFixed(2)} ms`;
 }
 
 function listens(path: string): Promise<boolean> {

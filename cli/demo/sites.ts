@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The stage of the demo: a lab of two sites with two cables between them,
+ * `wanwire up` at both nodes, a client in the edge's pod. Leaves nothing; what a
+ * demo that was killed has left, the next one takes away.
+ */
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { bpfDirectory, findBpfDirectories } from '../../bpf/loader/bpffs.js';
+import { defaultLab } from '../../lab/default.js';
+import { Lab } from '../../lab/lab.js';
+import type { Place } from '../../lab/place.js';
+import { World, type Player } from '../../lab/world.js';
+
+/** A site's name. */
+export type SiteName = 'edge' | 'cloud';
+
+/** Which class which sessions get. */
+export interface Rules {
+  /** Of sessions that are marked with DSCP EF. */
+  readonly marked: 'low-latency' | 'best-effort';
+  /** Of all others. */
+  readonly rest: 'low-latency' | 'best-effort';
+}
+
+/** The edge's links: name in its file, device in its node. */
+export const links = [
+  { name: 'fibre', device: 'wan0', class: 'low-latency' },
+  { name: 'lte', device: 'wan1', class: 'best-effort' },
+] as const;
+
+/** Behind the cloud's gateway. */
+export const server = '10.60.0.10';
+
+/** See the head of this file. */
+export class Sites implements AsyncDisposable {
+  readonly lab: Lab;
+  readonly world: World;
+  readonly #name: string;
+  readonly #wanwire: string;
+
+  private constructor(name: string, lab: Lab, world: World, wanwire: string) {
+    this.#name = name;
+    this.lab = lab;
+    this.world = world;
+    this.#wanwire = wanwire;
+  }
+
+  /** The lab, and nobody in it. */
+  static async open(wanwire: string, signal: AbortSignal): Promise<Sites> {
+    await sweep();
+    const name = `demo-${String(process.pid)}`;
+    const lab = await Lab.up(defaultLab(), { name, signal });
+    const sites = new Sites(name, lab, await World.open(wanwire), wanwire);
+    await sites.write('cloud', cloudFile);
+    return sites;
+  }
+
+  /** The edge's pod: where the client lives. */
+  get pod(): Place {
+    return this.lab.place('edge/client');
+  }
+
+  /** On the cloud's LAN. */
+  get server(): Place {
+    return this.lab.place('cloud/server');
+  }
+
+  /** A site's file. */
+  file(site: SiteName): string {
+    return this.world.path(`${site}.yaml`);
+  }
+
+  /** Write a site's file; one that runs applies it. */
+  async write(site: SiteName, text: string): Promise<void> {
+    await writeFile(this.file(site), text);
+  }
+
+  /** Where a site's manager listens. */
+  managerUrl(site: SiteName): string {
+    return `unix://${this.world.path(site)}/nsm.io.sock`;
+  }
+
+  /** `wanwire up` at a site's node. */
+  async up(site: SiteName): Promise<Player> {
+    const args = ['up', '-f', this.file(site), '--directory', this.world.path(site)];
+    const pins = await bpfDirectory(`${this.#name}-${site}`);
+    return this.#start(site, this.lab.node(site), args, { WANWIRE_BPF_DIR: pins });
+  }
+
+  /** A client that asks for `services`; resolves when it has its wire. */
+  client(services: string): Promise<Player> {
+    return this.#start('client', this.pod, ['nsc'], {
+      NSM_NAME: 'client',
+      NSM_CONNECT_TO: this.managerUrl('edge'),
+      NSM_NETWORK_SERVICES: services,
+    });
+  }
+
+  /** What is still there of it once it is over; nothing, if all is well. */
+  leavings(): readonly string[] {
+    const namespaces = ['edge', 'cloud', 'edge-client', 'cloud-server'];
+    return [
+      this.world.directory,
+      ...namespaces.map((one) => `/run/netns/ww-${this.#name}-${one}`),
+      ...pinsOf(this.#name),
+    ].filter((path) => existsSync(path));
+  }
+
+  #start(
+    name: string,
+    { path }: Place,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<Player> {
+    return this.world.start({
+      name,
+      command: ['nsenter', `--net=${path}`, process.execPath, this.#wanwire, ...args],
+      env: { WANWIRE_INSECURE: 'true', ...env },
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.world[Symbol.asyncDispose]();
+    } finally {
+      await this.lab.down();
+      await unpin(this.#name);
+    }
+  }
+}
+
+/** The edge's file. */
+export function edgeFile({ marked, rest }: Rules): string {
+  const own = links.map(
+    (link) =>
+      `    - {name: ${link.name}, device: ${link.device}, class: ${link.class}, network: ${link.device}, trusted: true}\n`,
+  );
+  return `apiVersion: wanwire.io/v1alpha1
+kind: Site
+metadata: {name: edge}
+spec:
+  links:
+${own.join('')}  peers:
+    - {site: cloud, control: ["203.0.113.10:5001", "198.51.100.10:5001"]}
+---
+apiVersion: wanwire.io/v1alpha1
+kind: SteeringPolicy
+metadata: {name: default}
+spec:
+  services: [wan]
+  rules:
+    - {name: voice, match: {dscp: [ef]}, class: ${marked}}
+  default: ${rest}
+`;
+}
+
+const cloudFile = `apiVersion: wanwire.io/v1alpha1
+kind: Site
+metadata: {name: cloud}
+spec:
+  control: ["203.0.113.10:5001", "198.51.100.10:5001"]
+  links:
+    - {name: wan0, device: wan0, class: low-latency, network: wan0, trusted: true}
+    - {name: wan1, device: wan1, class: best-effort, network: wan1, trusted: true}
+  gateway: {prefixes: [["172.16.0.0/16"], ["fd00:16::/64"]], routes: ["10.60.0.0/24", "2001:db8:60::/64"]}
+`;
+
+/** Labs and pins of demos whose process is no more. */
+async function sweep(): Promise<void> {
+  const own = /^demo-(\d+)$/;
+  for (const name of await Lab.names()) {
+    const pid = own.exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    await Lab.down(name);
+    await unpin(name);
+  }
+}
+
+function pinsOf(name: string): readonly string[] {
+  const folders = [`/${name}-edge`, `/${name}-cloud`];
+  return findBpfDirectories().filter((path) => folders.some((folder) => path.endsWith(folder)));
+}
+
+async function unpin(name: string): Promise<void> {
+  for (const path of pinsOf(name)) await rm(path, { recursive: true, force: true });
+}
