@@ -34,6 +34,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, WW_WIRES);
 	__type(key, __u32);
+	__type(value, __u32);
+} hints SEC(".maps");
+
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WW_WIRES);
+	__type(key, __u32);
 	__type(value, struct ww_wire);
 } wires SEC(".maps");
 

@@ -9,6 +9,8 @@
 #define WANWIRE_TOO_BIG_H
 
 #include <linux/icmpv6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include "packet.h"
 

@@ -46,6 +46,10 @@ struct ww_control {
 };
 
 /* Map `ports`: ifindex of a wire's host end -> number of the wire (__u32). */
+/*
+ * Map `hints`, an array by the ifindex's lowest bits; the programs' own: which
+ * wire was found last. It holds where that wire says that this is its port.
+ */
 
 enum ww_wire_flags {
 	WW_WIRE_USED = 1,

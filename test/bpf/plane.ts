@@ -95,6 +95,9 @@ export class TestPlane implements Disposable {
     const { used, leader, peer } = layout.wireFlags;
     const usual = { flags: used | leader | peer, port: loopback, target: loopback, peer: 1 };
     const value = { ...usual, vni: number, mtu: 1450, ...wire };
+    // A port is of one wire at a time.
+    const before = this.map('ports').lookup(u32(value.port));
+    if (before !== undefined) this.map('wires').update(before, Buffer.alloc(layout.wire.size));
     this.map('wires').update(u32(number), layout.wire.encode(value));
     this.map('ports').update(u32(value.port), u32(number));
     this.map('tunnels').update(layout.tunnel.encode(value), u32(number));
