@@ -91,6 +91,7 @@ static __noinline bool classify(struct packet *p, struct ww_wire *wire, const in
 	p->class_id = WW_NONE;
 	p->rule = WW_NONE;
 	p->mark = 255;
+	p->dscp = WW_ANY_DSCP;
 	if (!p->generation || !set)
 		return false;
 	p->class_id = set->default_class;
@@ -98,6 +99,8 @@ static __noinline bool classify(struct packet *p, struct ww_wire *wire, const in
 	if (p->is & FOREIGN || !set->rules)
 		return true;
 	dimensions = set->dimensions;
+	if (USES(WW_DSCP))
+		p->dscp = p->tos >> 2;
 	fitting.words = (set->rules + 63) / 64;
 	/* Not to be made a memset: clang 14 has none for this. */
 	for (__u32 n = 0; n < WW_WORDS; n++)

@@ -38,7 +38,7 @@ struct packet {
 	__u8 is;
 	/* What has been decided. */
 	__u8 mark;
-	__u8 pad;
+	__u8 dscp; /* that the decision depends on, or WW_ANY_DSCP */
 	__u16 class_id;
 	__u16 rule;
 	__u32 pin;

@@ -66,9 +66,10 @@ static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand
 		flags |= WW_SESSION_FRAGMENT;
 	if (s) {
 		if (s->strand != strand)
-			s->moves++;
+			s->moves += s->moves != 0xffff;
 		s->rule = p->rule;
 		s->mark = p->mark;
+		s->dscp = p->dscp;
 		*(volatile __u64 *)s = head.all;
 		*(volatile __u8 *)&s->flags = flags;
 		/* A full map may have given the entry to another flow meanwhile: decide that one anew. */
@@ -86,6 +87,7 @@ static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand
 	new.class_id = p->class_id;
 	new.rule = p->rule;
 	new.mark = p->mark;
+	new.dscp = p->dscp;
 	new.flags = flags;
 	/* Another CPU may have been faster: its packets are counted already. */
 	if (family == 4)
@@ -124,7 +126,24 @@ static __always_inline bool stands(struct packet *p, struct ww_session *s, union
 	if (p->pin || flags & WW_SESSION_PINNED)
 		return flags & WW_SESSION_PINNED && head.strand == p->pin &&
 		       head.generation == p->generation;
-	return head.generation == p->generation || flags & WW_SESSION_LEARNED;
+	if (flags & WW_SESSION_LEARNED)
+		return true;
+	return head.generation == p->generation &&
+	       (s->dscp == WW_ANY_DSCP || s->dscp == p->tos >> 2);
+}
+
+/* The session's strand, where only its marking changed and not its class. */
+static __always_inline __u32 still(struct packet *p, struct ww_session *s, __u32 peer)
+{
+	union head head;
+
+	if (!s)
+		return 0;
+	head = head_of(s);
+	if (head.generation != p->generation || head.class_id != p->class_id ||
+	    s->flags & WW_SESSION_PINNED || !usable(head.strand, peer))
+		return 0;
+	return head.strand;
 }
 
 /* Decide as the tables in force say: the strand, or minus a drop reason less one. */
@@ -137,6 +156,8 @@ APART int decide(struct packet *p, struct ww_wire *wire, struct ww_session *s, c
 	strand = p->pin;
 	if (!classify(p, wire, family) && !strand)
 		return -WW_DROP_NO_POLICY - 1;
+	if (!strand)
+		strand = still(p, s, wire->peer);
 	if (!strand)
 		strand = choose(p, wire, family);
 	if (strand > 0)
@@ -155,6 +176,7 @@ static __always_inline void learn(struct packet *p, struct ww_session *s, __u32 
 	p->class_id = WW_NONE;
 	p->rule = WW_NONE;
 	p->mark = 255;
+	p->dscp = WW_ANY_DSCP;
 	keep(p, s, strand, WW_SESSION_LEARNED, family);
 }
 

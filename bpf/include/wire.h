@@ -13,7 +13,7 @@
 
 #include <linux/types.h>
 
-#define WW_LAYOUT 1
+#define WW_LAYOUT 2
 
 /* How much there can be; the loader may lower or raise what is no index below. */
 enum {
@@ -125,6 +125,8 @@ struct ww_flow {
 	__u8 pad[3];
 };
 
+#define WW_ANY_DSCP 255
+
 enum ww_session_flags {
 	WW_SESSION_PINNED = 1,
 	WW_SESSION_LEARNED = 2, /* the strand is the one the leader sent on */
@@ -139,7 +141,9 @@ struct ww_session {
 	__u16 rule; /* index, WW_RULES - 1 for the default class, or WW_NONE */
 	__u8 mark; /* DSCP of the outer packet; 255 is the inner one's */
 	__u8 flags;
-	__u32 moves; /* how often it changed its strand */
+	__u16 moves; /* how often it changed its strand */
+	__u8 dscp; /* that it was decided for; WW_ANY_DSCP where no rule asks for it */
+	__u8 pad;
 	__u64 tx_packets;
 	__u64 tx_bytes; /* of inner IP packets */
 	__u64 rx_packets, rx_bytes;

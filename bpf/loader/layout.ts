@@ -7,7 +7,7 @@
 import { bytes, Struct, type StructOf, u16, u16s, u32, u64, u64s, u8 } from './struct.js';
 
 /** WW_LAYOUT. */
-export const layoutVersion = 1;
+export const layoutVersion = 2;
 
 /** The limits of `wire.h`. */
 export const limits = {
@@ -144,7 +144,9 @@ export const session = new Struct('ww_session', {
   rule: u16,
   mark: u8,
   flags: u8,
-  moves: u32,
+  moves: u16,
+  dscp: u8,
+  pad: u8,
   tx_packets: u64,
   tx_bytes: u64,
   rx_packets: u64,
