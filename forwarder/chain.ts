@@ -59,6 +59,8 @@ export const kernelFacets: readonly Facet[] = [
 /** What the list needs. */
 export interface ForwarderParts {
   readonly name: string;
+  /** What its interfaces are told by. */
+  readonly owner: string;
   /** Made by whoever adopts what a former life wired. */
   readonly begin: Begin;
   readonly tokens: Tokens;
@@ -94,7 +96,7 @@ function heldBy({ steering, holdMs }: Wan): HeldOptions {
 
 /** The forwarder's chain. */
 export function forwarderChain(parts: ForwarderParts): Chain {
-  const { name, channels, tokens, events, registries, namespaces, wires, records, wan } = parts;
+  const { name, owner, channels, tokens, events, registries, namespaces, wires, records, wan } = parts;
   const held = wan && heldBy(wan);
   return compose(
     // Its life: guards first, which may stop a Close.
@@ -128,7 +130,7 @@ export function forwarderChain(parts: ForwarderParts): Chain {
     ),
     // What the endpoint answered, made so on both sides at once.
     ...(wan ? [gateway({ gateway: wan.gateway, home: wan.self.home })] : []),
-    wire({ forwarder: name, wires, records }, ...kernelFacets),
+    wire({ forwarder: owner, wires, records }, ...kernelFacets),
     ...(wan ? [steer({ wires, steering: wan.steering, again: wan.again })] : []),
   );
 }

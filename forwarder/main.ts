@@ -97,17 +97,19 @@ async function build(
   const events = new ConnectionEvents();
   const home = namespaces.home();
   const wan = files && (await openWan({ config, files, home, events, log, undo }));
-  const shared = { name, tokens, events, registries, channels: peers };
+  // One of the same name in another network namespace is another forwarder.
+  const owner = `${name}@${home.id.ino.toString()}`;
+  const shared = { name, owner, tokens, events, registries, channels: peers };
   const parts = { ...shared, namespaces, wires, records, wan };
   const first = begin();
   const chain = forwarderChain({ ...parts, begin: first });
   closer.chain = chain;
 
-  const known = { forwarder: name, facets: kernelFacets, begin: first, wan };
+  const known = { forwarder: owner, facets: kernelFacets, begin: first, wan };
   const adopted = await adopt({ ...known, records, namespaces, wires, events, log });
   await wan?.steering.prune();
   await wan?.gateway.settle();
-  const swept = await sweep({ forwarder: name, namespaces, wires, reaper, log });
+  const swept = await sweep({ forwarder: owner, namespaces, wires, reaper, log });
   log.info({ adopted: adopted.size, swept }, 'looked at what was left');
   const { NSM_MAX_TOKEN_LIFETIME: afterMs, WANWIRE_HOLD: holdMs } = config;
   const isHeld = (id: string): boolean =>

@@ -2,7 +2,7 @@
 /**
  * Removes interfaces of this forwarder that nobody knows any more, from every
  * namespace that a process is in. They are told by their alias, which names
- * the forwarder: two forwarders on one machine need two names.
+ * the forwarder and its network namespace.
  *
  * Run once at the start, after `adopt`, before Requests are served.
  */
@@ -20,15 +20,11 @@ export interface SweepOptions {
   readonly log: Logger;
 }
 
-/** In the place of a connection's id: the device of all tunnels. */
-const tunnelAlias = 'tunnel';
-
 /** How many interfaces were removed; a namespace that cannot be looked into is left alone. */
 export async function sweep(options: SweepOptions): Promise<number> {
   const { forwarder, namespaces, wires, reaper, log } = options;
   const prefix = aliasPrefix(forwarder);
-  // The tunnel device is nobody's wire.
-  const isKnown = (id: string): boolean => id === tunnelAlias || wires.get(id) !== undefined;
+  const isKnown = (id: string): boolean => wires.get(id) !== undefined;
   const going: Promise<void>[] = [];
   for (const place of await namespaces.all()) {
     try {
