@@ -131,10 +131,15 @@ export class Plane implements Disposable {
     rmSync(this.#pin(program, ifindex), { force: true });
   }
 
-  /** Steer what comes in there, from a wire's host end or from other nodes. */
+  /**
+   * Steer what comes in there, from a wire's host end or from other nodes. A host
+   * end is ours alone and gets a filter: each tcx link costs a grace period of
+   * RCU with the kernel's network lock held, once more when the device goes.
+   */
   attach(program: 'wire_tx' | 'wire_rx', ifindex: number): Promise<Attachment> {
-    const pin = this.#pin(program, ifindex);
-    return attach(this.#opened.program(program), { ifindex, hook: 'ingress', pin });
+    const where = { ifindex, hook: 'ingress', pin: this.#pin(program, ifindex) } as const;
+    const how = program === 'wire_tx' ? 'clsact' : undefined;
+    return attach(this.#opened.program(program), where, how);
   }
 
   #pin(program: string, ifindex: number): string {

@@ -47,7 +47,7 @@ t.test('status, pins, strands and policies, while packets flow', async (t) => {
     t.match(status, {
       node: { name: 'edge-forwarder', site: 'edge', routing: /^(host-routes|source-rules)$/ },
       forwarder: { running: true, reason: null },
-      attached: { kind: /^(tcx|clsact)$/ },
+      attached: { kind: /^(mixed|clsact)$/ },
       links: [
         { name: 'fibre', state: 'up' },
         { name: 'lte', state: 'up' },
