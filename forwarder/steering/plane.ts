@@ -9,6 +9,7 @@ import { rmSync } from 'node:fs';
 import type { Logger } from '../../api/log/log.js';
 import { openPlane, type OpenedPlane } from '../../bpf/loader/adopt.js';
 import { attach, type Attachment } from '../../bpf/loader/attach.js';
+import { need } from '../../bpf/loader/features.js';
 import { gracePeriod } from '../../bpf/loader/grace.js';
 import * as layout from '../../bpf/loader/layout.js';
 import type { BpfMap } from '../../bpf/loader/map.js';
@@ -59,6 +60,7 @@ export class Plane implements Disposable {
 
   /** Adopt what is pinned there, or load it. */
   static async open(options: PlaneOptions): Promise<Plane> {
+    need('lpmTries', 'mmapableArrays', 'tunnelLocalAddress');
     const { directory, sessions, log } = options;
     const maxEntries = { sessions4: sessions, sessions6: sessions };
     const opened = await openPlane(directory, objectPath('wire'), { maxEntries });
