@@ -101,7 +101,9 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const wan = { steering, gateway, again, self, holdMs };
   followLinks(wan, underlay, retell, log);
   followFiles({ steering, underlay, files, policies, log });
-  const operator = hand({ about, steering, policies });
+  const addressesOf = (wire: string): readonly string[] =>
+    events.get(wire)?.context?.ipContext?.srcIpAddrs ?? [];
+  const operator = hand({ about, steering, policies, addressesOf });
   routed();
   const socket = await serveOperator({ operator, path, log });
   undo.push(() => socket.close());

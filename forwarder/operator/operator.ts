@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What an operator may ask of a running forwarder. The operator's socket offers it (`server.ts`). */
+import type { ServicePolicy } from '../../api/site/classes.js';
 import type { SteeringPolicy } from '../../api/site/types.js';
 import type { FlowText } from './flow.js';
 
@@ -35,11 +36,30 @@ export interface InForce {
   readonly ms: number;
 }
 
+/** A steered wire, as far as its client said it. */
+export interface SteeredClient {
+  /** Connection id at this hop. */
+  readonly id: string;
+  /** Of its Request: rules may ask for them. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the client's interface, with a length. */
+  readonly addresses: readonly string[];
+}
+
+/** What packets are steered by: policies rule by rule, and what rules ask of clients. */
+export interface Steered {
+  readonly generation: number;
+  readonly services: readonly ServicePolicy[];
+  readonly wires: readonly SteeredClient[];
+}
+
 /** See the head of this file. */
 export interface Operator {
   readonly about: About;
   /** All of the node, those of the site's file too. */
   policies(): readonly PolicyInfo[];
+  /** What is in force, in the policies' own words: the tables have only bits of it. */
+  steered(): Steered;
   /** Put these over those of the same names, all at once, and keep them; what fails changes nothing. */
   applyPolicies(documents: readonly PolicyDocument[]): Promise<InForce>;
   /** Forget an applied policy; that of the site's file, if there is one, is in force again. */

@@ -70,6 +70,8 @@ export function addRoutes(server: FastifyInstance, operator: Operator, log: Logg
 function policyRoutes(server: FastifyInstance, operator: Operator, log: Logger): void {
   server.get('/policies', () => ({ policies: operator.policies() }));
 
+  server.get('/steered', () => operator.steered());
+
   server.post<{ Querystring: { file?: string } }>('/policies', async (request) => {
     if (typeof request.body !== 'string') {
       throw new FieldError('body', request.body, 'YAML documents of kind SteeringPolicy');

@@ -2,6 +2,7 @@
 /** The operator's hand on the data plane: policies, pins, strands. */
 import { status } from '@grpc/grpc-js';
 import { WireError } from '../../api/errors/wire-error.js';
+import { servicesOf } from '../../api/site/classes.js';
 import { parseFlow, type FlowText } from '../operator/flow.js';
 import type { NodePolicies } from '../operator/node-policies.js';
 import type { About, Operator } from '../operator/operator.js';
@@ -12,14 +13,23 @@ export interface HandOptions {
   readonly about: About;
   readonly steering: Steering;
   readonly policies: NodePolicies;
+  /** Of the client's interface; none where the wire is not known. */
+  readonly addressesOf: (wire: string) => readonly string[];
 }
 
 /** The operator of a running forwarder. */
-export function hand({ about, steering, policies }: HandOptions): Operator {
+export function hand({ about, steering, policies, addressesOf }: HandOptions): Operator {
   const { sessions } = steering;
   return {
     about,
     policies: () => policies.all,
+
+    steered: () => ({
+      generation: steering.plane.generation,
+      services: servicesOf(policies.files),
+      wires: steering.wires.map(({ id, labels }) => ({ id, labels, addresses: addressesOf(id) })),
+    }),
+
     applyPolicies: (documents) => policies.apply(documents),
     removePolicy: (name) => policies.remove(name),
     setStrand: (name, up) => steering.setStrand(name, up),

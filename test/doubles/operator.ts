@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** An operator that remembers what it was asked, and fails when told to. */
 import type { FlowText } from '../../forwarder/operator/flow.js';
-import type { InForce, Operator, PolicyDocument } from '../../forwarder/operator/operator.js';
+import type {
+  InForce,
+  Operator,
+  PolicyDocument,
+  Steered,
+} from '../../forwarder/operator/operator.js';
 
 /** See the head of this file. */
 export class RecordingOperator implements Operator {
@@ -16,6 +21,11 @@ export class RecordingOperator implements Operator {
     return [
       { name: 'default', services: ['wan'], from: 'site', rules: 2, classes: ['a'] },
     ] as const;
+  }
+
+  steered(): Steered {
+    const wires = [{ id: 'w', labels: { app: 'sip' }, addresses: ['172.16.0.1/32'] }];
+    return { generation: 7, services: [], wires };
   }
 
   async applyPolicies(documents: readonly PolicyDocument[]): Promise<InForce> {
