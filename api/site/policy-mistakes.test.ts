@@ -111,7 +111,7 @@ const rules: MistakeTable = [
   ],
   [
     head('{http: {}}'),
-    '18 spec.rules[0].match.http: {} is not valid: want at least one of headers, path and method',
+    '18 spec.rules[0].match.http: {} is not valid: want at least one of headers, path, method and host',
   ],
   [
     head('{http: {headers: {"a b": c}}}'),

@@ -7,12 +7,12 @@ import {
   object,
   prefix,
   someOf,
-  text,
   textOrNumber,
   whole,
   word,
   yesOrNo,
 } from './fields.js';
+import { http } from './http-schema.js';
 import { parseDscp, parsePorts, parseProtocol } from './traffic.js';
 
 /** A class's own links and two more levels of the tables are the first and the last of six. */
@@ -62,23 +62,6 @@ export const policyClass = object('a class such as {links: [{class: low-latency}
     .default([]),
   strict: yesOrNo.default(false),
 });
-
-const token = text('the name of a header', (value) =>
-  /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(value) ? value : undefined,
-);
-const http = object('a mapping such as {headers: {user: boss}}', {
-  headers: z
-    .record(token, z.string({ error: 'a text; numbers and true or false in quotes' }), {
-      error: 'headers such as {user: boss}',
-    })
-    .optional(),
-  path: text('a path such as /video', (value) =>
-    /^\/\S*$/.test(value) ? value : undefined,
-  ).optional(),
-  method: text('a method such as GET', (value) =>
-    /^[A-Z]+$/.test(value) ? value : undefined,
-  ).optional(),
-}).refine(atLeastOne, { error: 'at least one of headers, path and method' });
 
 const match = object('a mapping such as {dscp: [ef]}', {
   dscp: someOf('a list such as [ef]', dscp).default([]),
