@@ -58,6 +58,10 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'check, explain, apply: which session goes over which links',
     load: () => import('./policy.js'),
   },
+  explain: {
+    summary: 'what becomes of a packet and why, and whether the loaded program says the same',
+    load: () => import('./explain.js'),
+  },
   find: {
     summary: 'what is registered: services or endpoints',
     load: () => import('./find.js'),

@@ -100,6 +100,15 @@ const host = text('a host such as api.example or *.example', (value) => {
   return fine ? value.toLowerCase() : undefined;
 });
 
+/** The same pieces one by one, for whoever reads them in another document. */
+export const httpParts = {
+  headerName,
+  header: match(headerForms),
+  path: match(pathForms),
+  method,
+  host,
+} as const;
+
 /** One, or a list of them. */
 function oneOrMore<T extends z.ZodType>(want: string, of: T) {
   return z
