@@ -113,8 +113,13 @@ export class Sites implements AsyncDisposable {
     });
   }
 
-  /** What is still there of it once it is over; nothing, if all is well. */
-  leavings(): readonly string[] {
+  /** Throws what is still there of it once it is over. */
+  mustBeGone(): void {
+    const left = this.#leavings();
+    if (left.length > 0) throw new Error(`these are left: ${left.join(', ')}`);
+  }
+
+  #leavings(): readonly string[] {
     const namespaces = ['edge', 'cloud', 'edge-client', 'cloud-server'];
     return [
       this.world.directory,
