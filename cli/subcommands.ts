@@ -62,6 +62,10 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'what becomes of a packet and why, and whether the loaded program says the same',
     load: () => import('./explain.js'),
   },
+  audit: {
+    summary: 'requests per rule and link by an Envoy’s access log, and those on the wrong link',
+    load: () => import('./audit.js'),
+  },
   find: {
     summary: 'what is registered: services or endpoints',
     load: () => import('./find.js'),

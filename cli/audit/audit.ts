@@ -4,6 +4,7 @@
  * logged: what was told of its session may come later than the log. What waits is bounded; requests
  * that there is no room for are counted and not judged. Pure: time comes with each call.
  */
+import type { SteeringPolicy } from '../../api/site/types.js';
 import type { SessionEvent } from '../../forwarder/operator/session-event.js';
 import type { LoggedRequest } from './entry.js';
 import { judge, type Judgement, type Witness } from './judge.js';
@@ -71,6 +72,8 @@ export class Audit {
   #characters = 0;
   #overflow = 0;
   #swept = 0;
+  /** Headers by which Envoy chose, and which it does not tell. */
+  readonly #missing = new Set<string>();
 
   constructor(
     forwarders: readonly string[],
@@ -95,6 +98,15 @@ export class Audit {
     return this.#overflow;
   }
 
+  /** Sentences on what may be set up wrongly. */
+  get hints(): readonly string[] {
+    return [...this.#missing].map(
+      (name) =>
+        `the access log does not tell the header ${name}, which a rule asks for: ` +
+        'name it in additional_request_headers_to_log',
+    );
+  }
+
   /** A request is over. */
   request(request: LoggedRequest, now: number): void {
     const characters = charactersOf(request);
@@ -112,9 +124,19 @@ export class Audit {
     this.witnesses[forwarder]?.sessions.hear(now);
   }
 
-  /** It does not tell any more; nothing is known of what happened after `since`. */
-  lose(forwarder: number, since: number): void {
-    this.witnesses[forwarder]?.sessions.lose(since);
+  /** It has told all that happened before. */
+  confirm(forwarder: number, before: number): void {
+    this.witnesses[forwarder]?.sessions.confirm(before);
+  }
+
+  /** It does not tell any more. */
+  lose(forwarder: number): void {
+    this.witnesses[forwarder]?.sessions.lose();
+  }
+
+  /** Times before and after do not go together: what it told is forgotten. */
+  clockSet(forwarder: number): void {
+    this.witnesses[forwarder]?.sessions.clear();
   }
 
   /** A forwarder told. */
@@ -166,7 +188,15 @@ export class Audit {
     }
     this.#characters -= one.characters;
     this.tally.add(request, judgement);
+    const missing = missingHeader(request, this.policies.current.policy);
+    if (missing !== undefined) this.#missing.add(missing);
   }
+}
+
+/** A header that the rule of Envoy's route asks for, and that the entry does not have. */
+function missingHeader({ route, http }: LoggedRequest, policy: SteeringPolicy): string | undefined {
+  const taken = policy.httpRules.find(({ name }) => route === `rule:${name}`);
+  return Object.keys(taken?.match.headers ?? {}).find((name) => !Object.hasOwn(http.headers, name));
 }
 
 function split(all: Waiting[], before: number): { due: Waiting[]; rest: Waiting[] } {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * What one forwarder told of its sessions: for each connection which link carried it from when to
- * when. Bounded: what was heard of longest ago is forgotten, and counted. While the forwarder is
- * not heard nothing is known: a leg ends where the hearing does.
+ * when. Bounded: what was heard of longest ago is forgotten, and counted. Of times for which the
+ * forwarder has not shown that it tells all nothing is known: a leg ends where the hearing does.
  */
 import type { EventWire, SessionChange } from '../../forwarder/operator/session-event.js';
 import type { Connection } from './entry.js';
@@ -40,6 +40,8 @@ interface Kept extends Omit<Leg, 'to' | 'closed'> {
 const usual: SessionLimits = { sessions: 65_536, legs: 32 };
 /** Beyond it they are not shared any more. */
 const mostWires = 4_096;
+/** Of longer ago nothing is known. */
+const mostHearings = 256;
 
 /** See the head of this file. */
 export class Sessions {
@@ -47,9 +49,12 @@ export class Sessions {
   /** By connection, what was heard of longest ago first. */
   readonly #legs = new Map<string, Kept[]>();
   readonly #wires = new Map<string, EventWire>();
-  /** When each hearing began and ended; the last one may go on. */
-  readonly #begins: number[] = [];
-  readonly #ends: number[] = [];
+  /** From when to when all was heard; the last one may go on. */
+  readonly #hearings: { readonly from: number; to: number }[] = [];
+  #heard = false;
+  /** The number of the last. */
+  #hearing = 0;
+  #gaps = 0;
   #forgotten = 0;
 
   constructor(limits: SessionLimits = usual) {
@@ -65,32 +70,49 @@ export class Sessions {
     return this.#forgotten;
   }
 
-  /** Times at which it was not heard any more. */
+  /** How often it was not heard any more. */
   get gaps(): number {
-    return this.#ends.length;
+    return this.#gaps;
   }
 
   get heard(): boolean {
-    return this.#begins.length > this.#ends.length;
+    return this.#heard;
   }
 
-  /** What is told from `at` on is heard. */
+  /** What happens from `at` on is told. */
   hear(at: number): void {
-    if (!this.heard) this.#begins.push(at);
+    this.#heard = true;
+    this.#hearings.push({ from: at, to: at });
+    if (this.#hearings.length > mostHearings) this.#hearings.shift();
+    this.#hearing++;
   }
 
-  /** Nothing is known after `at`, until it is heard again. */
-  lose(at: number): void {
-    if (this.heard) this.#ends.push(at);
+  /** All that happened before `at` has been told. */
+  confirm(at: number): void {
+    const last = this.#hearings.at(-1);
+    if (this.#heard && last !== undefined) last.to = Math.max(last.to, at);
   }
 
-  /** Whether it was heard all the time between. */
+  /** Nothing is told until it is heard again. */
+  lose(): void {
+    if (this.#heard) this.#gaps++;
+    this.#heard = false;
+  }
+
+  /** Times mean something else than before: the clock was set. */
+  clear(): void {
+    this.#legs.clear();
+    this.#hearings.length = 0;
+  }
+
+  /** Whether all was told of the time between. */
   wasHeard(from: number, to: number): boolean {
-    return this.#begins.some((begin, at) => begin <= from && this.#endOf(at) >= to);
+    return this.#hearings.some((one) => one.from <= from && one.to >= to);
   }
 
   /** What happened. */
   apply(event: SessionChange): void {
+    this.confirm(event.at);
     const key = keyOf(event);
     const legs = this.#legs.get(key) ?? [];
     const last = legs.findLast((leg) => isSame(leg.wire, event.wire));
@@ -120,8 +142,9 @@ export class Sessions {
     }
   }
 
+  /** Hearings are numbered from the first one; the last have not been forgotten. */
   #endOf(hearing: number): number {
-    return this.#ends[hearing] ?? Infinity;
+    return this.#hearings.at(hearing - this.#hearing - 1)?.to ?? -Infinity;
   }
 
   #end(leg: Kept, { at, kind }: SessionChange): void {
@@ -142,7 +165,7 @@ export class Sessions {
       rule: event.rule,
       strand: event.strand,
       link: event.link,
-      hearing: this.#ends.length,
+      hearing: this.#hearing,
     };
   }
 

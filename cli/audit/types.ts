@@ -67,6 +67,8 @@ export interface AuditForwarder {
   readonly reason: string | null;
   /** How often it was away, or had events that nobody heard. */
   readonly gaps: number;
+  /** Events that nobody heard. */
+  readonly lost: number;
   /** Sessions that are remembered. */
   readonly sessions: number;
   /** Sessions that there was no room for. */
