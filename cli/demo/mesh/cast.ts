@@ -3,6 +3,7 @@
  * Who takes part in the demo of boss and minion, beside the two sites: the client with its wires, the
  * service behind the cloud, Envoy, the witnesses at both links, the audit, and the app.
  */
+import { chmod, mkdir } from 'node:fs/promises';
 import { readSiteFiles } from '../../../api/site/read.js';
 import type { SteeringPolicy } from '../../../api/site/types.js';
 import { App } from '../../../lab/http/app.js';
@@ -45,10 +46,10 @@ export class Cast implements AsyncDisposable {
   }
 
   /** Everybody on stage but the load, in the sites' lab; `envoy` is the program. */
-  static async open(sites: Sites, envoy: string, wanwire: string): Promise<Cast> {
+  static async open(sites: Sites, envoy: string): Promise<Cast> {
     const others = new Others();
     try {
-      return new Cast(await enter(sites, envoy, wanwire, others), others);
+      return new Cast(await enter(sites, envoy, others), others);
     } catch (reason) {
       await others[Symbol.asyncDispose]();
       throw reason;
@@ -123,13 +124,21 @@ class Others implements AsyncDisposable {
   }
 }
 
-async function enter(sites: Sites, envoy: string, wanwire: string, others: Others): Promise<Parts> {
+async function enter(sites: Sites, envoy: string, others: Others): Promise<Parts> {
   const { world, pod, openFolder: folder } = sites;
   await sites.write('edge', meshEdge(before));
   await Promise.all([sites.up('cloud'), sites.up('edge')]);
   await sites.client(wishes);
   await others.add(Echo.start(sites.server, servicePort));
-  const auditor = await Auditor.start({ sites, wanwire });
+  await mkdir(folder, { recursive: true });
+  await chmod(folder, 0o755);
+  const auditor = await others.add(
+    Auditor.start({
+      socket: `${folder}/audit.sock`,
+      file: sites.file('edge'),
+      forwarder: `${sites.lab.name}-edge`,
+    }),
+  );
   const sidecar = await Sidecar.start({
     ...{ world, place: pod, folder, binary: envoy },
     envoy: {

@@ -30,7 +30,7 @@ export async function playMesh(options: MeshOptions): Promise<void> {
   if (envoy === undefined) throw new Error(withoutEnvoy);
   const told = json ? toldToMachines(process.stdout) : toldToPeople(process.stdout);
   const sites = await Sites.open(wanwire, signal, meshLab());
-  const opening = Cast.open(sites, envoy, wanwire);
+  const opening = Cast.open(sites, envoy);
   try {
     introduce(told);
     const cast = await unlessStopped(opening, signal);

@@ -5,6 +5,7 @@
  * what it shows is not so.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Counts } from '../../audit/types.js';
 import { resetsOf } from '../sums.js';
 import type { Screen } from '../screen.js';
 import { links, server } from '../sites.js';
@@ -161,7 +162,7 @@ async function sums(stage: Stage, timeline: Timeline, resets: number): Promise<S
   const { cast, load, told } = stage;
   await load.finish();
   const { phases } = timeline;
-  const verdicts = await cast.auditor.verdicts();
+  const audit = await cast.auditor.report();
   const tallies = new Map(
     phases.map((phase) => [phase.name, tally(load.answered, load.sights, phase, phases)]),
   );
@@ -172,13 +173,17 @@ async function sums(stage: Stage, timeline: Timeline, resets: number): Promise<S
     'requests',
     `${String(sum(all, 'requests'))}, failed ${String(sum(all, 'failed'))}`,
   );
-  told.screen.row('wrong link', `${String(wrong)} by the witness`, ...verdicts.lines);
+  told.screen.row(
+    'wrong link',
+    `${String(wrong)} by the witness at the links`,
+    `${String(audit.total.wrong)} by \`wanwire audit\`: ${countsText(audit.total)}`,
+  );
   told.screen.row('resets', String(resets));
   told.sum({
     requests: sum(all, 'requests'),
     failed: sum(all, 'failed'),
     wrongByWitness: wrong,
-    wrongByAudit: verdicts.wrong,
+    wrongByAudit: audit.total.wrong,
     resets,
   });
   for (const [phase, own] of tallies)
@@ -186,10 +191,20 @@ async function sums(stage: Stage, timeline: Timeline, resets: number): Promise<S
       phase,
       own.filter((one) => one.requests > 0),
     );
-  if (verdicts.wrong > 0)
-    throw new Error(`${String(verdicts.wrong)} on the wrong link by the audit`);
+  const { wrong: byAudit } = audit.total;
+  if (byAudit > 0) throw new Error(`${String(byAudit)} on the wrong link by the audit`);
   if (resets > 0) throw new Error(`${String(resets)} TCP resets`);
   return { timeline, tallies, resets };
+}
+
+function countsText({ requests, right, fallback, unknown }: Counts): string {
+  const parts = [
+    `${String(requests)} logged`,
+    `${String(right)} right`,
+    `${String(fallback)} by the fallback`,
+    ...(unknown > 0 ? [`${String(unknown)} not known`] : []),
+  ];
+  return parts.join(', ');
 }
 
 function policyRows(screen: Screen, { boss, minion }: MeshRules): void {
