@@ -8,7 +8,7 @@ import { type Pattern, patternOf } from './http-pattern.js';
 /** One expression. */
 export interface HttpRegex {
   /** Whether the whole text fits. */
-  fits(text: string): boolean;
+  readonly fits: (text: string) => boolean;
 }
 
 type State =

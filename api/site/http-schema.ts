@@ -8,7 +8,7 @@ import type { HttpMatch, StringMatch } from './types.js';
 
 /** Those of HTTP and WebDAV that a router sees. */
 const methods = [
-  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE', 'CONNECT'],
+  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'],
   ...['PROPFIND', 'PROPPATCH', 'MKCOL', 'COPY', 'MOVE', 'LOCK', 'UNLOCK', 'REPORT', 'SEARCH'],
 ];
 
@@ -70,6 +70,8 @@ function match<T extends z.ZodType<Forms>>(of: T) {
     .transform((given, context): StringMatch => {
       const found = only(given);
       if (found !== undefined) return found;
+      // A key that is not known has been told.
+      if (context.issues.length > 0) return z.NEVER;
       context.issues.push({ code: 'custom', message: forms, input: given });
       return z.NEVER;
     });
@@ -118,12 +120,22 @@ function oneOrMore<T extends z.ZodType>(want: string, of: T) {
 
 /** `match.http` of one of `spec.rules`. */
 export const http = object('a mapping such as {headers: {user: boss}}', {
-  headers: headers.default({}),
-  path: match(pathForms).optional(),
-  method: oneOrMore('a method such as GET, or a list of them', method),
-  host: oneOrMore('a host such as api.example, or a list of them', host),
+  headers: headers
+    .default({})
+    .describe(
+      'By name, upper and lower case alike; all of them. A text, or one of `exact`, `prefix`, `regex` and `present: true`. One that is sent twice has its values joined by `,`',
+    ),
+  path: match(pathForms)
+    .optional()
+    .describe('Without its query. A text, or one of `exact`, `prefix` and `regex`'),
+  method: oneOrMore('a method such as GET, or a list of them', method).describe('One of them'),
+  host: oneOrMore('a host such as api.example, or a list of them', host).describe(
+    'One of them, whatever its port; `*.example` is any below it',
+  ),
 }).transform(({ headers: all, path, method: methodsOf, host: hosts }, context): HttpMatch => {
-  if (path === undefined && methodsOf.length + hosts.length + Object.keys(all).length === 0) {
+  const empty =
+    path === undefined && methodsOf.length + hosts.length + Object.keys(all).length === 0;
+  if (empty && context.issues.length === 0) {
     const message = 'at least one of headers, path, method and host';
     context.issues.push({ code: 'custom', message, input: {} });
   }

@@ -2,6 +2,7 @@
 /** What `wanwire envoy` does with its options. */
 import { rename, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import { resolve } from 'node:path';
 import { text as textOfStream } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import { stringify } from 'yaml';
@@ -107,7 +108,8 @@ async function understood(options: EnvoyCommandOptions): Promise<IstioOptions> {
     ...(options.accessLog !== undefined && { accessLogs: options.accessLog }),
     ...(options.admin !== undefined && { admin: options.admin }),
     ...(options.eventLog !== undefined && { eventLog: options.eventLog }),
-    ...(options.routes !== undefined && { routesFile: options.routes }),
+    // Envoy may be started elsewhere.
+    ...(options.routes !== undefined && { routesFile: resolve(options.routes) }),
     ...(namespace !== undefined && { namespace }),
     ...(selector !== undefined && { selector }),
   };

@@ -193,8 +193,10 @@ function readText(
   schema: typeof httpParts.path | typeof httpParts.header,
 ): StringMatch | undefined {
   if (document.raw(path) === undefined) return undefined;
+  const before = document.mistakes.length;
+  if (document.read(mapping, path) === undefined) return undefined;
   checkKeys(document, path, istioKeys.text);
-  return document.read(schema, path);
+  return document.mistakes.length > before ? undefined : document.read(schema, path);
 }
 
 /** Of methods and hosts a policy has words, no patterns. */

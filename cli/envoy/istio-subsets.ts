@@ -19,6 +19,9 @@ export interface HostSubsets {
   readonly subsets: ReadonlyMap<string, string | undefined>;
 }
 
+/** Stands for a label that has been told to be wrong. */
+const wrongClass = '';
+
 /** The class of a host's subset; nothing, and a mistake at the path, where nobody says it. */
 export type SubsetClass = (
   document: SiteDocument,
@@ -41,7 +44,7 @@ export function readDestinationRule(document: SiteDocument): HostSubsets {
     const of = document.read(name, [...path, 'name']);
     const labels = document.read(texts.default({}), [...path, 'labels']) ?? {};
     const labelled = Object.hasOwn(labels, classLabel)
-      ? document.read(word, [...path, 'labels', classLabel])
+      ? (document.read(word, [...path, 'labels', classLabel]) ?? wrongClass)
       : undefined;
     if (of !== undefined) subsets.set(of, labelled);
   }
@@ -65,6 +68,7 @@ export function subsetClasses(
       return undefined;
     }
     const found = declared?.subsets.get(subset) ?? (classes.has(subset) ? subset : undefined);
+    if (found === wrongClass) return undefined;
     if (found === undefined) {
       const want =
         `a subset whose class is known: by --class ${subset}=CLASS, by the label ${classLabel} ` +

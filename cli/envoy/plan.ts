@@ -2,7 +2,7 @@
 /** Which clusters an Envoy gets for a policy, and which of them each http rule uses. */
 import { isIPv6 } from 'node:net';
 import { invalid } from '../../api/errors/wire-error.js';
-import { hostAddress } from '../../api/site/addresses.js';
+import { bytesOf } from '../../api/site/address-bytes.js';
 import { classOf } from '../../api/site/classes.js';
 import { dscpText } from '../../api/site/traffic.js';
 import type { HttpRule, SteeringPolicy } from '../../api/site/types.js';
@@ -113,7 +113,7 @@ function bindsOf(options: EnvoyOptions, by: 'device' | 'source'): Binds {
     [...wires].map(([of, device]): [string, Bind] => {
       if (by === 'device') return [of, { device }];
       const source = sources[of];
-      if (source === undefined || hostAddress(source) === undefined) {
+      if (source === undefined || bytesOf(source) === undefined) {
         const want = `the address of ${device}: --source ${of}=ADDRESS`;
         throw invalid(`address of class ${of}`, source, want);
       }
