@@ -47,7 +47,6 @@ export function meshLab(): LabFile {
 export function meshEdge({ boss, minion }: MeshRules): string {
   return edgeSite(`  classes:
     low-latency: {links: [{class: low-latency}], fallback: [best-effort]}
-    best-effort: {links: [{class: best-effort}], fallback: [low-latency]}
   rules:
     - {name: boss, match: {http: {headers: {user: boss}}}, class: ${boss}}
     - {name: minion, match: {http: {headers: {user: minion}}}, class: ${minion}}

@@ -46,7 +46,9 @@ export function tally(
   phases: readonly Phase[],
 ): readonly Tally[] {
   return Object.keys(phase.may).map((user) => {
-    const own = answered.filter((one) => one.user === user && phaseOf(one, phases) === phase);
+    const own = answered.filter(
+      (one) => one.user === user && phaseOf(one, phases)?.name === phase.name,
+    );
     return tallyOf(user, own, sights, phase.may[user] ?? []);
   });
 }
