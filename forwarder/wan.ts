@@ -24,6 +24,7 @@ import { serveOperator } from './operator/server.js';
 import { AskAgain } from './steering/again.js';
 import { hand } from './steering/hand.js';
 import { Plane } from './steering/plane.js';
+import { SessionFeed } from './steering/session-feed.js';
 import { Steering } from './steering/steering.js';
 import { Underlay } from './underlay/underlay.js';
 
@@ -103,10 +104,13 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   followFiles({ steering, underlay, files, policies, log });
   const addressesOf = (wire: string): readonly string[] =>
     events.get(wire)?.context?.ipContext?.srcIpAddrs ?? [];
-  const operator = hand({ about, steering, policies, addressesOf });
+  const feed = own(new SessionFeed({ plane, clock: systemClock }));
+  const operator = hand({ about, steering, policies, feed, addressesOf });
   routed();
   const socket = await serveOperator({ operator, path, log });
   undo.push(() => socket.close());
+  // Before its readers leave: what they have not read is for the next life.
+  own(feed);
   return wan;
 }
 

@@ -3,6 +3,7 @@
 import type { ServicePolicy } from '../../api/site/classes.js';
 import type { SteeringPolicy } from '../../api/site/types.js';
 import type { FlowText } from './flow.js';
+import type { SessionChange, SessionEvent } from './session-event.js';
 
 /** Who answers. */
 export interface About {
@@ -53,6 +54,12 @@ export interface Steered {
   readonly wires: readonly SteeredClient[];
 }
 
+/** What one who follows the sessions has; disposed, nothing more is told. */
+export interface Following extends Disposable {
+  /** The sessions that are open now, put into words as they are taken. */
+  readonly present: Iterable<SessionChange>;
+}
+
 /** See the head of this file. */
 export interface Operator {
   readonly about: About;
@@ -72,4 +79,9 @@ export interface Operator {
   unpinAll(wire?: string): Promise<number>;
   /** The operator's hand on a strand. */
   setStrand(name: string, up: boolean): Promise<void>;
+  /**
+   * Hear what happens to sessions, a part at a time. Nothing between `present` and what is told is
+   * missing; what happened a moment before may be told too. RESOURCE_EXHAUSTED where too many follow.
+   */
+  followSessions(told: (events: readonly SessionEvent[]) => void): Following;
 }

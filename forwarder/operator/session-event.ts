@@ -2,7 +2,8 @@
 /**
  * What happens to the sessions of a node's data plane, as `GET /sessions/events`
  * of the operator's socket tells it: one object a line (NDJSON). The first lines
- * are `present`, one for each session that is known then; then what happens.
+ * are `present`, one for each session that is open then; then what happens. What
+ * happened a moment before, or while no forwarder ran, follows too: go by `at`.
  *
  * A session is written as this node sends it: the source is on this side.
  */

@@ -6,6 +6,7 @@ import { servicesOf } from '../../api/site/classes.js';
 import { parseFlow, type FlowText } from '../operator/flow.js';
 import type { NodePolicies } from '../operator/node-policies.js';
 import type { About, Operator } from '../operator/operator.js';
+import type { SessionFeed } from './session-feed.js';
 import type { Steering } from './steering.js';
 
 /** What the hand reaches. */
@@ -13,12 +14,14 @@ export interface HandOptions {
   readonly about: About;
   readonly steering: Steering;
   readonly policies: NodePolicies;
+  readonly feed: SessionFeed;
   /** Of the client's interface; none where the wire is not known. */
   readonly addressesOf: (wire: string) => readonly string[];
 }
 
 /** The operator of a running forwarder. */
-export function hand({ about, steering, policies, addressesOf }: HandOptions): Operator {
+export function hand(options: HandOptions): Operator {
+  const { about, steering, policies, feed, addressesOf } = options;
   const { sessions } = steering;
   return {
     about,
@@ -33,6 +36,7 @@ export function hand({ about, steering, policies, addressesOf }: HandOptions): O
     applyPolicies: (documents) => policies.apply(documents),
     removePolicy: (name) => policies.remove(name),
     setStrand: (name, up) => steering.setStrand(name, up),
+    followSessions: (told) => feed.follow(told),
 
     pin(wire: string, flow: FlowText, strand: string): Promise<void> {
       return steering.inLine(() => {

@@ -2,11 +2,13 @@
 /** An operator that remembers what it was asked, and fails when told to. */
 import type { FlowText } from '../../forwarder/operator/flow.js';
 import type {
+  Following,
   InForce,
   Operator,
   PolicyDocument,
   Steered,
 } from '../../forwarder/operator/operator.js';
+import type { SessionChange, SessionEvent } from '../../forwarder/operator/session-event.js';
 
 /** See the head of this file. */
 export class RecordingOperator implements Operator {
@@ -53,6 +55,18 @@ export class RecordingOperator implements Operator {
 
   setStrand(name: string, up: boolean): Promise<void> {
     return this.#ask('strand', name, up);
+  }
+
+  /** The sessions that are there for whoever follows. */
+  present: Iterable<SessionChange> = [];
+  readonly followers = new Set<(events: readonly SessionEvent[]) => void>();
+
+  followSessions(told: (events: readonly SessionEvent[]) => void): Following {
+    const { failure, present } = this;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure;
+    this.followers.add(told);
+    return { present, [Symbol.dispose]: () => void this.followers.delete(told) };
   }
 
   async #ask(...question: unknown[]): Promise<void> {
