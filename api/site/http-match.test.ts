@@ -40,5 +40,7 @@ t.test('a request for a tunnel is not routed by rules', (t) => {
     headers: { user: 'boss' },
   };
   t.equal(httpRuleOf(policy, request), undefined);
+  const all = { method: 'OPTIONS', path: '*', host: 'api.example', headers: {} };
+  t.equal(httpRuleOf(policy, all), undefined, 'nor is one for the server as such');
   t.end();
 });

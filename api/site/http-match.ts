@@ -20,8 +20,8 @@ export interface HttpRequest {
 
 /** The first http rule that the request fits; nothing where it fits none. */
 export function httpRuleOf(policy: SteeringPolicy, request: HttpRequest): HttpRule | undefined {
-  // Envoy opens no tunnel for a route that is not for tunnels.
-  if (request.method === 'CONNECT') return undefined;
+  // Neither a tunnel nor `OPTIONS *` has a path, and without one Envoy has no route.
+  if (request.method === 'CONNECT' || !request.path.startsWith('/')) return undefined;
   return policy.httpRules.find(({ match }) => fits(match, request));
 }
 

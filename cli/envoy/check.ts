@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Asks a real Envoy whether it takes a configuration. */
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,31 +13,42 @@ export interface Verdict {
   readonly text: string;
 }
 
-/** Runs `--mode validate`; nothing is opened or sent. */
+const longestMs = 30_000;
+
+/** Runs `--mode validate`: nothing is listened on and nothing is sent. */
 export async function validate(program: string, bootstrap: object): Promise<Verdict> {
   const folder = await mkdtemp(join(tmpdir(), 'ww-envoy-'));
   try {
     const path = join(folder, 'envoy.json');
     await writeFile(path, JSON.stringify(bootstrap));
-    const run = await output(program, ['--mode', 'validate', '--log-level', 'warning', '-c', path]);
-    if (run.ok) return { ok: true, text: await versionOf(program) };
+    const args = ['--mode', 'validate', '--log-level', 'warning', '-c', path];
+    const run = await output(folder, program, args);
+    if (run.ok) return { ok: true, text: await versionOf(folder, program) };
     return { ok: false, text: reasonOf(run.text.replaceAll(path, 'the configuration')) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function output(program: string, args: readonly string[]): Promise<Verdict> {
-  return new Promise((done) => {
-    execFile(program, args, { timeout: 30_000 }, (error, stdout, stderr) =>
-      done({ ok: error === null, text: `${stdout}${stderr}`.trim() || (error?.message ?? '') }),
-    );
-  });
+/** It writes to a file: a log at /dev/stdout cannot be opened where that is a socket. */
+async function output(folder: string, program: string, args: readonly string[]): Promise<Verdict> {
+  const path = join(folder, 'said');
+  const file = await open(path, 'w');
+  try {
+    const stdio = ['ignore', file.fd, file.fd] as const;
+    const child = spawn(program, args, { stdio: [...stdio], timeout: longestMs });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return { ok: code === 0, text: (await readFile(path, 'utf8')).trim() };
+  } catch (reason) {
+    return { ok: false, text: reason instanceof Error ? reason.message : String(reason) };
+  } finally {
+    await file.close();
+  }
 }
 
 /** Such as `1.40.0`. */
-async function versionOf(program: string): Promise<string> {
-  const { text } = await output(program, ['--version']);
+async function versionOf(folder: string, program: string): Promise<string> {
+  const { text } = await output(folder, program, ['--version']);
   return /\/(\d+\.\d+\.\d+[^/]*)\//.exec(text)?.[1] ?? 'of an unknown version';
 }
 

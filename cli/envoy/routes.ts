@@ -17,7 +17,7 @@ export function routeConfiguration(plan: Plan): object {
   }));
   const others = {
     name: 'default',
-    match: { prefix: '' },
+    match: { prefix: '/' },
     route: routeAction(plan.fallback.name),
   };
   return {
@@ -70,7 +70,7 @@ export function routeMatch({ headers, path, methods, hosts }: HttpMatch): object
 }
 
 function pathMatch(path: StringMatch | undefined): object {
-  if (path === undefined || 'present' in path) return { prefix: '' };
+  if (path === undefined || 'present' in path) return { prefix: '/' };
   if ('exact' in path) return { path: path.exact };
   return 'prefix' in path ? { prefix: path.prefix } : { safe_regex: { regex: path.regex } };
 }

@@ -9,6 +9,12 @@ import { routeConfiguration } from './routes.js';
 /** Envoy answers 431 to requests with more headers than this. */
 export const mostHeadersKb = 60;
 
+/**
+ * A header that is sent twice is one value, joined by `,`: as it was in every
+ * Envoy before 1.37, and as access logs have it. Who adds a second `user: boss` is no boss.
+ */
+const runtime = { 'envoy.reloadable_features.match_headers_individually': false };
+
 /** The bootstrap; throws where an option is wrong or a class of the policy's http rules has no wire. */
 export function envoyBootstrap(options: EnvoyOptions): object {
   const plan = planOf(options);
@@ -19,6 +25,7 @@ export function envoyBootstrap(options: EnvoyOptions): object {
     ...(eventLog !== undefined && {
       cluster_manager: { outlier_detection: { event_log_path: eventLog } },
     }),
+    layered_runtime: { layers: [{ name: 'static', static_layer: runtime }] },
     static_resources: {
       listeners: [
         {

@@ -86,7 +86,9 @@ t.test('Envoy takes the route that httpRuleOf tells', async (t) => {
   const tunnel = Buffer.from(
     'CONNECT api.example:443 HTTP/1.1\r\nhost: api.example:443\r\nuser: boss\r\n\r\n',
   );
-  t.match(await exchange(port, tunnel), { status: 404 });
+  t.match(await exchange(port, tunnel), { status: 404 }, 'nor is a tunnel opened');
+  const star = Buffer.from('OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
+  t.match(await exchange(port, star), { status: 404 });
   t.ok(envoy.alive(), 'and goes on');
 
   const lines = async () => {
@@ -96,7 +98,7 @@ t.test('Envoy takes the route that httpRuleOf tells', async (t) => {
       .filter(({ path }) => path !== '/ready');
   };
   // It writes its log now and then.
-  while ((await lines()).length < sentRequests.length + 4)
+  while ((await lines()).length < sentRequests.length + 5)
     await new Promise((go) => setTimeout(go, 100));
   for (const [at, line] of (await lines()).slice(0, sentRequests.length).entries()) {
     const { rule } = sentRequests[at] ?? {};

@@ -52,7 +52,7 @@ t.test('what we make is right', async (t) => {
         'file:/dev/stdout',
         'log.example:9001',
       ],
-      eventLog: '/dev/stderr',
+      eventLog: '/dev/null',
       admin: '127.0.0.1:9901',
       upstream: 'web.example:80',
     },
