@@ -42,7 +42,7 @@ export interface AccessLogService {
   /** With the port that it got. */
   readonly url: string;
   readonly envoys: readonly AuditEnvoy[];
-  /** Streams that were refused, and those that ended with something that is no access log. */
+  /** Streams that were one too many, and those that sent what is no access log. */
   readonly refused: number;
   /** Entries of connections without HTTP. */
   readonly tcpEntries: number;
@@ -58,9 +58,12 @@ export const usualAccessLogLimits: AccessLogLimits = {
 };
 
 const longestName = 128;
+/** What an Envoy has to hang up. */
+const graceMs = 500;
 const others = 'others';
 
 type Log = ServerReadableStream<StreamAccessLogsMessage, StreamAccessLogsResponse>;
+type Answer = (reason: { code: status; details: string } | null, value?: object) => void;
 type Sums = { -readonly [name in keyof AuditEnvoy]: AuditEnvoy[name] };
 
 /** Listen; UNAVAILABLE or ALREADY_EXISTS where that is not possible. */
@@ -76,14 +79,16 @@ export async function serveAccessLog(options: AccessLogOptions): Promise<AccessL
     'grpc.enable_channelz': 0,
   });
   const hearing = new Hearing(options, limits);
-  server.addService(AccessLogServiceService, {
-    streamAccessLogs: (
-      call: Log,
-      answer: (reason: { code: status; details: string } | null, value?: object) => void,
-    ) => {
-      hearing.hear(call, answer);
+  const { streamAccessLogs } = AccessLogServiceService;
+  const requestDeserialize = hearing.decoded(streamAccessLogs.requestDeserialize);
+  server.addService(
+    { streamAccessLogs: { ...streamAccessLogs, requestDeserialize } },
+    {
+      streamAccessLogs: (call: Log, answer: Answer) => {
+        hearing.hear(call, answer);
+      },
     },
-  });
+  );
   const url = await bind(server, address, ServerCredentials.createInsecure(), socketMode);
   return {
     url,
@@ -96,7 +101,10 @@ export async function serveAccessLog(options: AccessLogOptions): Promise<AccessL
     get tcpEntries() {
       return hearing.tcpEntries;
     },
-    close: () => closed(server),
+    close: () => {
+      hearing.close();
+      return closed(server);
+    },
   };
 }
 
@@ -104,7 +112,8 @@ class Hearing {
   readonly #options: AccessLogOptions;
   readonly #limits: AccessLogLimits;
   readonly #envoys = new Map<string, Sums>();
-  #streams = 0;
+  /** Ends each. */
+  readonly #streams = new Set<(code?: status) => void>();
   refused = 0;
   tcpEntries = 0;
 
@@ -117,39 +126,50 @@ class Hearing {
     return [...this.#envoys.values()].map((one) => ({ ...one }));
   }
 
-  hear(
-    call: Log,
-    answer: (reason: { code: status; details: string } | null, value?: object) => void,
-  ): void {
-    if (this.#streams >= this.#limits.streams) {
+  close(): void {
+    for (const end of [...this.#streams]) end(status.UNAVAILABLE);
+  }
+
+  hear(call: Log, answer: Answer): void {
+    if (this.#streams.size >= this.#limits.streams) {
       this.refused++;
       const details = `at most ${String(this.#limits.streams)} streams`;
       answer({ code: status.RESOURCE_EXHAUSTED, details });
       return;
     }
-    this.#streams++;
     let envoy: Sums | undefined;
-    let over = false;
-    const end = (): void => {
-      if (over) return;
-      over = true;
-      this.#streams--;
+    const end = (code?: status): void => {
+      if (!this.#streams.delete(end)) return;
       if (envoy !== undefined) envoy.streams--;
+      if (code === status.OK) answer(null, {});
+      else if (code !== undefined) answer({ code, details: 'the audit is over' });
     };
+    this.#streams.add(end);
     call.on('data', (message: StreamAccessLogsMessage) => {
       envoy ??= this.#envoyOf(message, call.getPeer());
       this.#message(message, envoy);
     });
     call.on('end', () => {
-      end();
-      answer(null, {});
+      end(status.OK);
     });
-    call.on('cancelled', end);
-    // grpc-js answers by itself: a message is too long, or is none.
+    call.on('cancelled', () => {
+      end();
+    });
     call.on('error', () => {
-      if (!over) this.refused++;
       end();
     });
+  }
+
+  /** What is no message ends its stream; grpc-js tells nobody else. */
+  decoded<T>(decode: (bytes: Buffer) => T): (bytes: Buffer) => T {
+    return (bytes) => {
+      try {
+        return decode(bytes);
+      } catch (reason) {
+        this.refused++;
+        throw reason;
+      }
+    };
   }
 
   #message(message: StreamAccessLogsMessage, envoy: Sums): void {
@@ -174,9 +194,16 @@ class Hearing {
   }
 }
 
+/** What hangs is cut off; nobody is waited for any longer. */
 function closed(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    server.tryShutdown(() => resolve());
-    server.forceShutdown();
+    const cut = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(cut);
+      resolve();
+    });
   });
 }

@@ -100,7 +100,7 @@ export interface AuditReport {
   readonly overflow: number;
   /** Entries that are no request's last word: of TCP, of one try, in between. */
   readonly ignored: number;
-  /** Streams and connections that were refused. */
+  /** Streams that were one too many, and those that sent what is no access log. */
   readonly refused: number;
   /** Requests that are not judged yet. */
   readonly pending: number;
