@@ -7,10 +7,10 @@ import { WireError } from '../api/errors/wire-error.js';
 import type { SessionEvent } from '../forwarder/operator/session-event.js';
 import { unanswered, refusal, type ForwarderSocket } from './operator-client.js';
 
-const change = z.object({
+const change = z.looseObject({
   at: z.number(),
   kind: z.enum(['present', 'create', 'move', 'close']),
-  wire: z.object({
+  wire: z.looseObject({
     id: z.string(),
     client: z.string(),
     service: z.string(),

@@ -51,7 +51,7 @@ export async function showEvents(view: EventsView): Promise<void> {
     if (isOver(signal)) return;
     if (away !== true) {
       aside.write(
-        `wanwire: forwarder ${name} has gone: its sessions go on, and it is waited for\n`,
+        `wanwire: forwarder ${name} tells no more: its sessions go on, and it is asked again\n`,
       );
     }
     away = true;
