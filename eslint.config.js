@@ -14,7 +14,7 @@ const defaultExport = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'api/gen/', 'bpf/build/', 'node_modules/', '.tap/'] },
+  { ignores: ['dist/', 'api/gen/', 'bpf/build/', 'build/', 'node_modules/', '.tap/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

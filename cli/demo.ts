@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `wanwire demo`: a steered wire between two sites on this machine, from nothing to nothing. */
-import { Command } from 'commander';
+/** `wanwire demo`: a story on this machine, from nothing to nothing. */
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import { fileURLToPath } from 'node:url';
 import { abortReason } from '../api/chain/clock.js';
 import type { Channel } from '../api/grpc/channel.js';
@@ -8,35 +8,58 @@ import { channels } from '../api/grpc/dial.js';
 import { silentLogger } from '../api/log/log.js';
 import { World } from '../lab/world.js';
 import { localStory } from './demo/local.js';
+import { playMesh, type MeshOptions } from './demo/mesh/play.js';
 import { screen, type Screen } from './demo/screen.js';
 import { Sites } from './demo/sites.js';
 import { story } from './demo/steered.js';
+import { unlessStopped } from './demo/unless-stopped.js';
 import { exitCodes } from './exit-codes.js';
 import { paint } from './paint.js';
 
 const wanwire = fileURLToPath(new URL('./main.js', import.meta.url));
 
+interface Options extends Omit<MeshOptions, 'wanwire' | 'signal'> {
+  readonly json: boolean;
+}
+
+type Play = (shown: Screen, options: Options, signal: AbortSignal) => Promise<void>;
+
+const stories: Readonly<Record<string, Play>> = {
+  mesh: (_shown, options, signal) => playMesh({ ...options, wanwire, signal }),
+  links: (shown, _options, signal) => playLinks(shown, signal),
+  local: (shown, _options, signal) => playLocal(shown, signal),
+};
+
 /** The subcommand. */
 export function command(): Command {
   return new Command('demo')
     .description(
-      'Two sites in network namespaces, with two WAN links between them: a client at the edge asks ' +
-        'for a wire to the cloud, two transfers use a link each, the policy is swapped and a cable ' +
-        'pulled under load. In the end it counts what was lost, and leaves nothing.',
+      'A story in network namespaces of this machine. It counts what was lost, and leaves nothing.\n\n' +
+        '  mesh   boss and minion: a request’s header decides its WAN link, through a real Envoy;\n' +
+        '         the better link is cut and restored, the policy swapped, under load\n' +
+        '  links  one wire over two WAN links: sessions are steered, a cable is pulled\n' +
+        '  local  the wire of one machine: request, refresh, failover between endpoints',
     )
-    .option('--local', 'the wire of one machine: request, refresh, failover between endpoints')
+    .addArgument(new Argument('[story]', 'which one').choices(Object.keys(stories)).default('mesh'))
+    .option('--stay', 'mesh: go on afterwards, with hints of what to try, until Ctrl-C', false)
+    .option('--json', 'mesh: an object a line, for machines', false)
+    .option('--report <file>', 'mesh: write Markdown, and a plot of the latency beside it')
+    .option('--seconds <count>', 'mesh: how long each act looks', seconds, 8)
     .addHelpText(
       'after',
-      '\nNeeds root, iperf3 and Linux 6.1 or later; `wanwire doctor` tells what is missing.',
+      '\nNeeds root and Linux 6.1 or later, `mesh` Envoy, `links` iperf3; `wanwire doctor` tells what is missing.',
     )
-    .action(async ({ local = false }: { readonly local?: boolean }) => {
-      process.exit(await demo(local ? playLocal : play));
+    .action(async (name: string, options: Options) => {
+      process.exit(await demo(name, options));
     });
 }
 
-type Play = (shown: Screen, signal: AbortSignal) => Promise<void>;
+function seconds(text: string): number {
+  if (/^\d{1,4}$/.test(text) && Number(text) > 0) return Number(text);
+  throw new InvalidArgumentError('want seconds, from 1.');
+}
 
-async function demo(act: Play): Promise<number> {
+async function demo(name: string, options: Options): Promise<number> {
   const colours = paint(process.stdout);
   if (process.getuid?.() !== 0) {
     process.stderr.write(
@@ -52,20 +75,22 @@ async function demo(act: Play): Promise<number> {
     });
   }
   try {
-    await act(screen(process.stdout), stop.signal);
+    await stories[name]?.(screen(process.stdout), options, stop.signal);
   } catch (reason) {
     const interrupted = stop.signal.aborted;
     const text = interrupted ? abortReason(stop.signal).message : messageOf(reason);
     process.stderr.write(`\n${colours.red('wanwire demo:')} ${text}\n`);
     return interrupted ? exitCodes.interrupted : exitCodes.failed;
   }
-  const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  process.stdout.write(`\n${colours.green('All as promised')}, in ${seconds} s.\n`);
+  const took = ((performance.now() - start) / 1000).toFixed(1);
+  if (!options.json) {
+    process.stdout.write(`\n${colours.green('All as promised')}, in ${took} s.\n`);
+  }
   return exitCodes.ok;
 }
 
-/** Two sites. */
-async function play(shown: Screen, signal: AbortSignal): Promise<void> {
+/** Two sites and a wire. */
+async function playLinks(shown: Screen, signal: AbortSignal): Promise<void> {
   const sites = await Sites.open(wanwire, signal);
   try {
     using peers = channels({ dialTimeoutMs: 2_000, insecure: true, log: silentLogger() });
@@ -74,8 +99,7 @@ async function play(shown: Screen, signal: AbortSignal): Promise<void> {
   } finally {
     await sites[Symbol.asyncDispose]();
   }
-  const left = sites.leavings();
-  if (left.length > 0) throw new Error(`these are left: ${left.join(', ')}`);
+  sites.mustBeGone();
   shown.row('left', 'nothing: no process, network namespace, folder or pinned program');
 }
 
@@ -85,18 +109,6 @@ async function playLocal(shown: Screen, signal: AbortSignal): Promise<void> {
   using peers = channels({ dialTimeoutMs: 2_000, insecure: true, log: silentLogger() });
   const dial = (url: string): Channel => peers.acquire(url);
   await unlessStopped(localStory({ world, screen: shown, dial, signal }), signal);
-}
-
-/** When stopped, the acts fail on what is being taken away under them; nobody asks any more. */
-async function unlessStopped(acts: Promise<void>, signal: AbortSignal): Promise<void> {
-  acts.catch(() => undefined);
-  const stopped = new Promise<never>((_resolve, reject) => {
-    if (signal.aborted) reject(abortReason(signal));
-    signal.addEventListener('abort', () => {
-      reject(abortReason(signal));
-    });
-  });
-  await Promise.race([acts, stopped]);
 }
 
 function messageOf(reason: unknown): string {

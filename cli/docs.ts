@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Writes docs/environment.md from the tables (`npm run build:docs`); a policy test compares. */
-import { writeFile } from 'node:fs/promises';
+/**
+ * Writes what of the docs is made from the code (`npm run build:docs`); a policy
+ * test compares: the environment, the commands, what the doctor finds, and what
+ * files may say.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import type { Table } from '../api/env/table.js';
 import { markdownTable } from '../api/env/usage.js';
@@ -8,11 +12,13 @@ import { table as forwarder } from '../forwarder/config.js';
 import { table as manager } from '../manager/config.js';
 import { table as nsc } from '../nsc-sidecar/config.js';
 import { table as nse } from '../nse/config.js';
+import { commandDocs } from './docs/commands.js';
+import { doctorTable } from './docs/doctor.js';
+import { withParts } from './docs/markdown.js';
+import { policyParts, siteParts } from './docs/schemas.js';
 import { peerTable } from './peer.js';
 import { planeTable } from './plane/node.js';
 import { table as up } from './up/config.js';
-
-const path = 'docs/environment.md';
 
 const head = `# Environment
 
@@ -30,15 +36,38 @@ const parts: readonly (readonly [title: string, table: Table])[] = [
   ['wanwire nse', nse],
   ['wanwire nsc', nsc],
   ['wanwire find, wanwire monitor', peerTable],
-  ['wanwire status, links, sessions, pin, unpin, strand, policy', planeTable],
+  ['wanwire status, links, sessions, pin, unpin, strand, policy, explain', planeTable],
 ];
 
-/** The text of docs/environment.md. */
-export function environmentDocs(): string {
+function environmentDocs(): string {
   const tables = parts.map(([title, table]) => `## ${title}\n\n${markdownTable(table)}\n`);
   return [head, ...tables].join('\n');
 }
 
+/** Pages of which parts are made. */
+const mixed: Readonly<Record<string, () => Readonly<Record<string, string>>>> = {
+  'docs/troubleshooting.md': () => ({ doctor: doctorTable() }),
+  'docs/site-file.md': siteParts,
+  'docs/policy.md': policyParts,
+};
+
+/** Every page that is made, or of which parts are: its path, and its text as it should be. */
+export async function madeDocs(
+  read: (path: string) => Promise<string> | string,
+): Promise<ReadonlyMap<string, string>> {
+  const titles = parts.map(([title]) => title);
+  const made = new Map([
+    ['docs/environment.md', environmentDocs()],
+    ['docs/commands.md', await commandDocs(titles)],
+  ]);
+  for (const [path, make] of Object.entries(mixed)) {
+    made.set(path, withParts(path, await read(path), make()));
+  }
+  return made;
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  await writeFile(path, environmentDocs());
+  for (const [path, text] of await madeDocs((path) => readFile(path, 'utf8'))) {
+    await writeFile(path, text);
+  }
 }

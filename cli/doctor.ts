@@ -41,8 +41,8 @@ export function command(): Command {
 async function examine(managerUrl: string): Promise<Finding[]> {
   const findings: Finding[] = [];
   // One after the other: some make an interface for a moment.
-  for (const { name, neededFor, look } of checks) {
-    const { ok, detail, cure } = await look(managerUrl);
+  for (const { name, neededFor, look, cure: usual } of checks) {
+    const { ok, detail, cure = usual } = await look(managerUrl);
     const state = ok ? 'ok' : neededFor === 'now' ? 'missing' : 'absent';
     findings.push({ name, state, neededFor, detail, ...(ok ? {} : { cure }) });
   }

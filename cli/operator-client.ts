@@ -50,8 +50,13 @@ export async function askOperator<T>(
       `forwarder ${node.name} answers as another version of wanwire does: ${text.slice(0, 200)}`,
     );
   }
-  const message = errorBody.safeParse(body).data?.error.message ?? `HTTP ${String(code)}`;
-  throw new WireError(codes[code] ?? status.INTERNAL, message);
+  throw refusal(code, text);
+}
+
+/** The error that an answer's code and body say. */
+export function refusal(code: number, text: string): WireError {
+  const said = errorBody.safeParse(jsonOf(text)).data?.error.message;
+  return new WireError(codes[code] ?? status.INTERNAL, said ?? `HTTP ${String(code)}`);
 }
 
 interface Answer {
@@ -72,7 +77,7 @@ function exchange(
   };
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(patienceMs);
-    const fail = (reason: Error): void => reject(inWords(node, reason, patienceMs));
+    const fail = (reason: Error): void => reject(unanswered(node, reason, patienceMs));
     const asking = request({ socketPath: node.socket, path, method, headers, signal }, (answer) => {
       let text = '';
       answer.setEncoding('utf8').on('data', (part: string) => (text += part));
@@ -82,7 +87,8 @@ function exchange(
   });
 }
 
-function inWords(
+/** What it means that there is no answer. */
+export function unanswered(
   { name, socket }: ForwarderSocket,
   reason: Error & { code?: string },
   patienceMs: number,

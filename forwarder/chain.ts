@@ -30,6 +30,7 @@ import { gateway } from './elements/gateway.js';
 import { steer } from './elements/steer.js';
 import { wire } from './elements/wire.js';
 import { addresses } from './facets/addresses.js';
+import { beside } from './facets/beside.js';
 import type { Facet } from './facets/facet.js';
 import { gatewayRoutes } from './facets/gateway-routes.js';
 import { linkRoutes } from './facets/link-routes.js';
@@ -52,6 +53,7 @@ export const kernelFacets: readonly Facet[] = [
   addresses(),
   linkRoutes(),
   gatewayRoutes(),
+  beside(),
   neighbours(),
   pingGroupRange(),
 ];

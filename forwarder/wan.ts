@@ -24,6 +24,7 @@ import { serveOperator } from './operator/server.js';
 import { AskAgain } from './steering/again.js';
 import { hand } from './steering/hand.js';
 import { Plane } from './steering/plane.js';
+import { SessionFeed } from './steering/session-feed.js';
 import { Steering } from './steering/steering.js';
 import { Underlay } from './underlay/underlay.js';
 
@@ -101,10 +102,15 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const wan = { steering, gateway, again, self, holdMs };
   followLinks(wan, underlay, retell, log);
   followFiles({ steering, underlay, files, policies, log });
-  const operator = hand({ about, steering, policies });
+  const addressesOf = (wire: string): readonly string[] =>
+    events.get(wire)?.context?.ipContext?.srcIpAddrs ?? [];
+  const feed = own(new SessionFeed({ plane, clock: systemClock }));
+  const operator = hand({ about, steering, policies, feed, addressesOf });
   routed();
   const socket = await serveOperator({ operator, path, log });
   undo.push(() => socket.close());
+  // Before its readers leave: what they have not read is for the next life.
+  own(feed);
   return wan;
 }
 

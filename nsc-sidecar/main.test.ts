@@ -103,7 +103,8 @@ t.test('ready when any wire is up', async (t) => {
   const { socket, ...w } = await stage(t);
   const running = await w.endpoint('nse-1', [door]);
   const client = await start(configOf(socket, twoServices), log);
-  t.match(client.connections, [{ id: 'nsc-1', state: State.UP }]);
+  const mechanism = { parameters: { name: 'nsm-2', 'wanwire.metric': '1' } };
+  t.match(client.connections, [{ id: 'nsc-1', state: State.UP, mechanism }]);
   t.equal(client.connections.length, 1);
   await client.close();
   await client.close();

@@ -131,8 +131,9 @@ function assemble(config: Config, log: Logger, clock: Clock): Parts {
     clock,
     log,
   };
+  // Where several lead to one place, the first in the list is preferred.
   const wires = config.NSM_NETWORK_SERVICES.map(
-    (wish, at) => new Wire(`${name}-${String(at)}`, wish, options),
+    (wish, at) => new Wire(`${name}-${String(at)}`, wish, { ...options, metric: at }),
   );
   return { events, wires, peers };
 }

@@ -64,6 +64,7 @@ function stage(options: {
     'nsc-0',
     parseNetworkServiceUrl(options.url ?? 'kernel://hello/nsm-1?a=b'),
     {
+      metric: 1,
       chain,
       adopt: (connection) => begun.adopt(connection),
       recall: () => Promise.resolve(options.known),
@@ -86,7 +87,9 @@ t.test('a first Request, and the Close', async (t) => {
         labels: { a: 'b' },
         path: { index: 0, pathSegments: [{ name: 'nsc', id: 'nsc-0' }] },
       },
-      mechanismPreferences: [{ cls: 'LOCAL', type: 'KERNEL', parameters: { name: 'nsm-1' } }],
+      mechanismPreferences: [
+        { cls: 'LOCAL', type: 'KERNEL', parameters: { name: 'nsm-1', 'wanwire.metric': '1' } },
+      ],
     },
   ]);
   await wire.close(1_000);

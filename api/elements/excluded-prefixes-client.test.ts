@@ -61,6 +61,18 @@ t.test(
   },
 );
 
+t.test('several may lead to one place, and none to an address of another', async (t) => {
+  const { ask } = scene();
+  const route = (prefix: string) => ({ srcRoutes: [{ prefix, nextHop: '' }] });
+  await ask('a', { ...pair(0), ...route('198.51.100.7/32') });
+  await ask('b', { ...pair(2), ...route('198.51.100.7/32') });
+  await t.rejects(ask('c', { ...pair(4), ...route('10.0.0.1/32') }), { code: 9 });
+  await t.rejects(ask('c', { srcIpAddrs: ['198.51.100.7/32'] }), { code: 9 });
+  await t.rejects(ask('c', { ...pair(4), ...route('192.0.2.1/32') }, ['192.0.2.0/24']), {
+    code: 9,
+  });
+});
+
 t.test('an address nobody can read is refused', async (t) => {
   const { ask } = scene();
   await t.rejects(ask('a', { srcIpAddrs: ['nonsense'] }), { code: 3, message: /nonsense/ });

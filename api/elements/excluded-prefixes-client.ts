@@ -2,6 +2,7 @@
 /**
  * Keeps a client's connections out of each other's addresses: what the others
  * use is excluded, and an answer that uses an excluded address is refused.
+ * Several may lead to one place, though: that is what metrics are for.
  *
  * When: on the way in, and on the way back. A new connection that is refused is closed.
  * Where: in a client, after `begin`.
@@ -19,7 +20,9 @@ import { parsePrefix, prefixesOf, type Prefix } from '../ipam/prefix.js';
 
 /** What one connection uses, and what we excluded for it. */
 interface Use extends Disposable {
-  readonly hosts: readonly Prefix[];
+  readonly addresses: readonly Prefix[];
+  /** Single ones that it leads to. */
+  readonly places: readonly Prefix[];
   readonly excludedForIt: readonly string[];
 }
 
@@ -39,24 +42,25 @@ export function excludedPrefixesClient(): Step {
 
     async request(call, request, next) {
       const own = call.state.get(key);
-      const others = [...uses].filter((use) => use !== own).flatMap(({ hosts }) => hosts);
-      const excludedForIt = [
-        ...prefixesOf(of(others, 32), 32),
-        ...prefixesOf(of(others, 128), 128),
-      ];
+      const others = [...uses].filter((use) => use !== own);
+      const inUse = others.flatMap(({ addresses }) => addresses);
+      const excludedForIt = textsOf([...inUse, ...others.flatMap(({ places }) => places)]);
       const asked = ipOf(request.connection).excludedPrefixes;
       const theirs = asked.filter((prefix) => own?.excludedForIt.includes(prefix) !== true);
       const excludedPrefixes = [...new Set([...theirs, ...excludedForIt])];
       const connection = withIp(request.connection, { excludedPrefixes });
       const answer = await next(call, { ...request, connection });
-      const refusal = clash(answer, new Excluded(excludedPrefixes));
+      const refusal =
+        clash(answer, addressesOf(answer), new Excluded(excludedPrefixes)) ??
+        clash(answer, placesOf(answer), new Excluded([...theirs, ...textsOf(inUse)]));
       if (refusal !== undefined) {
         // A refresh that is refused keeps what stands, as any failed refresh does.
         if (own === undefined) await rest?.close(detached(call), answer);
         throw refusal;
       }
       const use: Use = {
-        hosts: hostsOf(answer),
+        addresses: addressesOf(answer),
+        places: placesOf(answer),
         excludedForIt,
         [Symbol.dispose]: () => uses.delete(use),
       };
@@ -72,22 +76,37 @@ export function excludedPrefixesClient(): Step {
   };
 }
 
-function of(hosts: readonly Prefix[], bits: 32 | 128): readonly Prefix[] {
-  return hosts.filter((host) => host.bits === bits);
+function textsOf(hosts: readonly Prefix[]): readonly string[] {
+  return ([32, 128] as const).flatMap((bits) =>
+    prefixesOf(
+      hosts.filter((host) => host.bits === bits),
+      bits,
+    ),
+  );
 }
 
-/** Its addresses and its routes to single hosts. */
-function hostsOf(connection: Connection): readonly Prefix[] {
-  const ip = ipOf(connection);
-  const addresses = [...ip.srcIpAddrs, ...ip.dstIpAddrs].map((text) => text.split('/')[0] ?? '');
-  const routes = [...ip.srcRoutes, ...ip.dstRoutes].map(({ prefix }) => prefix);
-  return [...addresses, ...routes]
-    .map((text) => parsePrefix(text, 'context.ip_context'))
+function addressesOf(connection: Connection): readonly Prefix[] {
+  const { srcIpAddrs, dstIpAddrs } = ipOf(connection);
+  return [...srcIpAddrs, ...dstIpAddrs].map((text) => parsed(text.split('/')[0] ?? ''));
+}
+
+function placesOf(connection: Connection): readonly Prefix[] {
+  const { srcRoutes, dstRoutes } = ipOf(connection);
+  return [...srcRoutes, ...dstRoutes]
+    .map(({ prefix }) => parsed(prefix))
     .filter(({ first, last }) => first === last);
 }
 
-function clash(answer: Connection, excluded: Excluded): WireError | undefined {
-  const host = hostsOf(answer).find(({ first, bits }) => excluded.has(first, bits));
+function parsed(text: string): Prefix {
+  return parsePrefix(text, 'context.ip_context');
+}
+
+function clash(
+  answer: Connection,
+  hosts: readonly Prefix[],
+  excluded: Excluded,
+): WireError | undefined {
+  const host = hosts.find(({ first, bits }) => excluded.has(first, bits));
   if (host === undefined) return undefined;
   const [text] = prefixesOf([host], host.bits);
   return new WireError(

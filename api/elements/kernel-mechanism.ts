@@ -12,6 +12,11 @@ export const kernel = {
   inodeUrl: 'inodeURL',
   /** The interface's name in that namespace. */
   name: 'name',
+  /**
+   * Of the interface's routes, against those of the client's other wires: the lowest is preferred.
+   * Ours; where nobody says it, the forwarder finds one.
+   */
+  metric: 'wanwire.metric',
 } as const;
 
 /** Linux keeps 16 bytes for the name of an interface, the last of them zero. */

@@ -25,6 +25,7 @@ const everyLink: SteeringPolicy = {
     },
   ],
   rules: [],
+  httpRules: [],
   default: 'any',
 };
 
@@ -76,6 +77,7 @@ export function classNames(policy: SteeringPolicy): readonly string[] {
     ...new Set([
       ...policy.classes.map(({ name }) => name),
       ...policy.rules.map((rule) => rule.class),
+      ...policy.httpRules.map((rule) => rule.class),
       policy.default,
       ...policy.classes.flatMap(({ fallback }) => fallback),
     ]),

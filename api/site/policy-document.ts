@@ -7,7 +7,7 @@ import { metadata, word } from './fields.js';
 import { type ClassText, policyClass, policySpec, rule, type RuleText } from './policy-schema.js';
 import { repeated } from './repeated.js';
 import { protocolsWithPorts } from './traffic.js';
-import type { PolicyClass, PolicyRule, RuleMatch, SteeringPolicy } from './types.js';
+import type { HttpRule, PolicyClass, PolicyRule, RuleMatch, SteeringPolicy } from './types.js';
 import type { Path } from './yaml.js';
 
 /** What of a Site its policies name. */
@@ -49,7 +49,7 @@ export function readPolicy(
     services: spec.services,
     classes: classes.map(toClass),
     rules: rules.filter((one) => !http.includes(one)).map(toRule),
-    ...(http.length > 0 && { httpRules: http.map(({ value }) => value.name) }),
+    httpRules: http.flatMap(toHttpRule),
     default: spec.default,
   };
 }
@@ -78,6 +78,11 @@ function toRule({ value }: Piece<RuleText>): PolicyRule {
     class: value.class,
     mark: value.mark?.dscp,
   };
+}
+
+function toHttpRule({ value }: Piece<RuleText>): HttpRule[] {
+  const { name, match, class: of, mark } = value;
+  return match.http === undefined ? [] : [{ name, match: match.http, class: of, mark: mark?.dscp }];
 }
 
 interface Checks {
@@ -167,15 +172,32 @@ function checkRules(checks: Checks, rules: readonly Piece<RuleText>[]): void {
   for (const { path, value } of rules) {
     checkClassName(checks, [...path, 'class'], value.class);
     const { protocol, http, ...others } = value.match;
-    const want = http ? undefined : impossible({ ...others, protocols: protocol });
+    const criteria = { ...others, protocols: protocol };
+    const want = http === undefined ? impossible(criteria) : notAlone(criteria);
     if (want !== undefined) document.wrong([...path, 'match'], want);
+    const headers = [...path, 'match', 'http', 'headers'];
+    repeated(
+      document.keys(headers),
+      (header) => header.toLowerCase(),
+      (header) => document.wrongKey([...headers, header], 'each header once'),
+    );
   }
+}
+
+/** An http rule is Envoy's, and Envoy does not look at packets. */
+function notAlone(match: RuleMatch): string | undefined {
+  if (isEmpty(match)) return undefined;
+  return 'http alone: what it says is looked at by Envoy, all else in the packets that Envoy sends';
+}
+
+function isEmpty(match: RuleMatch): boolean {
+  return Object.values(match).every((one: object) => Object.keys(one).length === 0);
 }
 
 /** What would be right where no packet, or each, would fit. */
 function impossible(match: RuleMatch): string | undefined {
   const { sources, destinations, protocols, sourcePorts, destinationPorts } = match;
-  if (Object.values(match).every((one: object) => Object.keys(one).length === 0)) {
+  if (isEmpty(match)) {
     return 'at least one criterion: such a rule would fit everything, and that is what `default` is for';
   }
   const ports = sourcePorts.length + destinationPorts.length > 0;

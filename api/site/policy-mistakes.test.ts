@@ -110,22 +110,6 @@ const rules: MistakeTable = [
     '18 spec.rules[0].match.clientLabels.a: 1 is not valid: want a text; numbers and true or false in quotes',
   ],
   [
-    head('{http: {}}'),
-    '18 spec.rules[0].match.http: {} is not valid: want at least one of headers, path and method',
-  ],
-  [
-    head('{http: {headers: {"a b": c}}}'),
-    '18 spec.rules[0].match.http.headers["a b"]: "a b" is not valid: want the name of a header',
-  ],
-  [
-    head('{http: {path: video}}'),
-    '18 spec.rules[0].match.http.path: "video" is not valid: want a path such as /video',
-  ],
-  [
-    head('{http: {method: get}}'),
-    '18 spec.rules[0].match.http.method: "get" is not valid: want a method',
-  ],
-  [
     { 18: '    - {match: {dscp: [ef]}, class: bulk}' },
     '18 spec.rules[0].name: nothing is not valid: want a name',
   ],

@@ -7,12 +7,12 @@ import {
   object,
   prefix,
   someOf,
-  text,
   textOrNumber,
   whole,
   word,
   yesOrNo,
 } from './fields.js';
+import { http } from './http-schema.js';
 import { parseDscp, parsePorts, parseProtocol } from './traffic.js';
 
 /** A class's own links and two more levels of the tables are the first and the last of six. */
@@ -31,9 +31,11 @@ const atLeastOne = (value: object): boolean =>
   Object.values(value).some((one: unknown) => one !== undefined);
 
 const classLinks = object('links such as {class: low-latency} or {name: fibre, weight: 25}', {
-  name: word.optional(),
-  class: word.optional(),
-  weight: whole('a weight: a whole number from 1 to 10000', 1, 10_000).default(1),
+  name: word.optional().describe('The link of this name'),
+  class: word.optional().describe('Links of this class; with `name` both must fit'),
+  weight: whole('a weight: a whole number from 1 to 10000', 1, 10_000)
+    .default(1)
+    .describe("Its share of the class's sessions"),
 }).refine(({ name: link, class: of }) => link !== undefined || of !== undefined, {
   error: 'links by class or name, such as {class: low-latency} or {name: fibre}',
 });
@@ -47,74 +49,97 @@ const percent = z
   .max(100, { error: 'a percentage from 0 to 100' });
 
 const sla = object('a mapping such as {rttMs: 80, jitterMs: 20, lossPercent: 1}', {
-  rttMs: ms.optional(),
-  jitterMs: ms.optional(),
-  lossPercent: percent.optional(),
+  rttMs: ms.optional().describe('Round-trip time, at most'),
+  jitterMs: ms.optional().describe('Jitter, at most'),
+  lossPercent: percent.optional().describe('Loss, at most'),
 }).refine(atLeastOne, { error: 'at least one of rttMs, jitterMs and lossPercent' });
 
 /** One of `spec.classes`, without its name. */
 export const policyClass = object('a class such as {links: [{class: low-latency}]}', {
-  links: someOf('a list such as [{class: low-latency}]', classLinks).optional(),
-  sla: sla.optional(),
+  links: someOf('a list such as [{class: low-latency}]', classLinks)
+    .optional()
+    .describe(
+      "Its own links; where not given, those of the class's name. The first entry that fits a link counts",
+    ),
+  sla: sla
+    .optional()
+    .describe('What a link of this class should keep. Kept for when links are measured'),
   fallback: z
     .array(word, { error: 'a list of classes such as [best-effort]' })
     .max(mostFallbacks, { error: `at most ${String(mostFallbacks)} classes` })
-    .default([]),
-  strict: yesOrNo.default(false),
+    .default([])
+    .describe(
+      'Classes whose links are used, in this order, while none of its own is usable. At most four',
+    ),
+  strict: yesOrNo.default(false).describe('`true`: drop, and count, rather than use another link'),
 });
 
-const token = text('the name of a header', (value) =>
-  /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(value) ? value : undefined,
-);
-const http = object('a mapping such as {headers: {user: boss}}', {
-  headers: z
-    .record(token, z.string({ error: 'a text; numbers and true or false in quotes' }), {
-      error: 'headers such as {user: boss}',
-    })
-    .optional(),
-  path: text('a path such as /video', (value) =>
-    /^\/\S*$/.test(value) ? value : undefined,
-  ).optional(),
-  method: text('a method such as GET', (value) =>
-    /^[A-Z]+$/.test(value) ? value : undefined,
-  ).optional(),
-}).refine(atLeastOne, { error: 'at least one of headers, path and method' });
-
 const match = object('a mapping such as {dscp: [ef]}', {
-  dscp: someOf('a list such as [ef]', dscp).default([]),
+  dscp: someOf('a list such as [ef]', dscp)
+    .default([])
+    .describe(
+      "The packet's own DSCP: `ef`, `af11` to `af43`, `cs0` to `cs7`, `be`, `le`, `va`, 0 to 63. A session whose DSCP changes keeps its class",
+    ),
   protocol: z
     .union([z.string(), z.number(), z.array(z.union([z.string(), z.number()]))], {
       error: 'a protocol such as tcp, or a list of them',
     })
     .transform((one) => (Array.isArray(one) ? one : [one]))
     .pipe(someOf('a protocol such as tcp, or a list of them', protocol))
-    .default([]),
-  sourcePorts: ports.default([]),
-  destinationPorts: ports.default([]),
-  sources: prefixes.default([]),
-  destinations: prefixes.default([]),
-  clientLabels: labels('labels such as {app: sensor}').default({}),
-  http: http.optional(),
+    .default([])
+    .describe(
+      'The IP protocol: `tcp`, `udp`, `icmp`, `icmpv6`, `sctp`, `gre`, `esp`, ..., 0 to 255',
+    ),
+  sourcePorts: ports
+    .default([])
+    .describe(
+      'Ports of TCP, UDP, SCTP, DCCP and UDP-Lite; without `protocol` of any of them. What has no ports does not fit',
+    ),
+  destinationPorts: ports.default([]).describe('As `sourcePorts`'),
+  sources: prefixes
+    .default([])
+    .describe(
+      'Addresses of both families may be mixed; a packet of a family that is not listed does not fit',
+    ),
+  destinations: prefixes.default([]).describe('As `sources`'),
+  clientLabels: labels('labels such as {app: sensor}')
+    .default({})
+    .describe("Labels of the client's Request: all of them"),
+  http: http.optional().describe('Requests, which an Envoy looks at; alone in its rule'),
 });
 
 /** One of `spec.rules`. */
 export const rule = object('a rule such as {name: voice, match: {dscp: [ef]}, class: bulk}', {
-  name,
-  match,
-  class: word,
-  mark: object('a mapping such as {dscp: cs1}', { dscp }).optional(),
+  name: name.describe('Its name, in tables and counters; each once'),
+  match: match.describe('What a session must be to fit: all criteria that are given, at least one'),
+  class: word.describe('The class of what fits: one of the policy or of a link'),
+  mark: object('a mapping such as {dscp: cs1}', {
+    dscp: dscp.describe('As in `match`, but one'),
+  })
+    .optional()
+    .describe(
+      "DSCP of the outer packets; without it they have the inner ones'. Of an http rule: what Envoy sets",
+    ),
 });
 
 /** `spec`, with classes and rules not yet looked at. */
 export const policySpec = object('a mapping with services, classes, rules and default', {
-  services: someOf('a list of services such as [wan]', name),
+  services: someOf('a list of services such as [wan]', name).describe(
+    'The network services that it is for, without the site',
+  ),
   classes: z
     .record(z.string(), z.unknown(), {
       error: 'a mapping such as {bulk: {links: [{class: bulk}]}}',
     })
-    .default({}),
-  rules: z.array(z.unknown(), { error: 'a list of rules' }).default([]),
-  default: word,
+    .default({})
+    .describe(
+      'Which links sessions of a class use, by its name. One that is not listed means the links of that class',
+    ),
+  rules: z
+    .array(z.unknown(), { error: 'a list of rules' })
+    .default([])
+    .describe('In order: the first that fits counts'),
+  default: word.describe('The class of what fits no rule'),
 });
 
 /** What {@link rule} makes of its text. */

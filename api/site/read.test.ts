@@ -166,7 +166,14 @@ t.test('a policy', (t) => {
         mark: 8,
       },
     ],
-    httpRules: ['boss'],
+    httpRules: [
+      {
+        name: 'boss',
+        match: { headers: { user: { exact: 'boss' } }, methods: [], hosts: [] },
+        class: 'low-latency',
+        mark: undefined,
+      },
+    ],
     default: 'best-effort',
   });
   t.end();

@@ -19,19 +19,37 @@ const nextHop = text(
 
 /** One of `spec.links`. */
 export const link = object('a link such as {name: fibre, device: wan0, trusted: true}', {
-  name: word,
-  device,
-  addresses: someOf('a list such as [192.0.2.10, "2001:db8::10"]', ownAddress).optional(),
-  gateways: someOf('a list such as [192.0.2.1, "fe80::1"]', nextHop).optional(),
-  network: word.default('internet'),
-  class: word.default('best-effort'),
+  name: word.describe('Its name, in policies and tables'),
+  device: device.describe('Network device. It need not be there yet'),
+  addresses: someOf('a list such as [192.0.2.10, "2001:db8::10"]', ownAddress)
+    .optional()
+    .describe("At most one of each family; where not given, the device's first global ones"),
+  gateways: someOf('a list such as [192.0.2.1, "fe80::1"]', nextHop)
+    .optional()
+    .describe(
+      "Next hops, at most one of each family; where not given, those of the device's default routes",
+    ),
+  network: word
+    .default('internet')
+    .describe('What it is attached to. Links of one network reach each other'),
+  class: word
+    .default('best-effort')
+    .describe('What it is good for: `low-latency`, `bulk`, `best-effort` or a word of your own'),
   rateMbps: z
     .number({ error: 'a number of Mbit/s, more than 0' })
     .positive({ error: 'a number of Mbit/s, more than 0' })
-    .optional(),
-  billing: z.enum(['flat', 'metered'], { error: 'flat or metered' }).default('flat'),
-  mtu: whole('an MTU: a whole number from 1280 to 65535', 1280, 65535).optional(),
-  trusted: z.literal(true, { error: encryptionIsLater }),
+    .optional()
+    .describe('What it is said to carry'),
+  billing: z
+    .enum(['flat', 'metered'], { error: 'flat or metered' })
+    .default('flat')
+    .describe('A label of what the endpoint registers'),
+  mtu: whole('an MTU: a whole number from 1280 to 65535', 1280, 65535)
+    .optional()
+    .describe("Where not given, the device's"),
+  trusted: z
+    .literal(true, { error: encryptionIsLater })
+    .describe('Nobody reads along on this link'),
 });
 
 const path = text('the name of a file', (value) =>
@@ -40,14 +58,18 @@ const path = text('the name of a file', (value) =>
 
 /** One of `spec.peers`. */
 export const peer = object('a peer such as {site: cloud, control: ["203.0.113.10:5001"]}', {
-  site: name,
+  site: name.describe("The other site's name"),
   control: someOf(
     'a list such as ["203.0.113.10:5001"]',
     text('host:port such as 203.0.113.10:5001, "[2001:db8::1]:5001" or cloud.example:5001', (at) =>
       hostPort(at, 'names'),
     ),
-  ),
-  trustBundle: path.optional(),
+  ).describe('Where its manager listens, tried in turn'),
+  trustBundle: path
+    .optional()
+    .describe(
+      "File with the other site's trust bundle, relative to this file. It must be there, and is not used yet",
+    ),
 });
 
 const group = z
@@ -58,20 +80,28 @@ const group = z
 
 /** `spec.gateway`. */
 export const gateway = object('a mapping such as {prefixes: [[172.16.0.0/16]]}', {
-  prefixes: someOf('groups of prefixes such as [[172.16.0.0/16], ["fd00::/64"]]', group),
-  routes: z.array(prefix, { error: 'a list of prefixes such as [10.60.0.0/16]' }).default([]),
-  nat: yesOrNo.default(false),
+  prefixes: someOf('groups of prefixes such as [[172.16.0.0/16], ["fd00::/64"]]', group).describe(
+    'Addresses of wires: each client gets one pair of each group; a bare prefix is a group of its own',
+  ),
+  routes: z
+    .array(prefix, { error: 'a list of prefixes such as [10.60.0.0/16]' })
+    .default([])
+    .describe('What clients reach through it'),
+  nat: yesOrNo.default(false).describe("`true`: clients appear with this node's address"),
 });
 
 const lists = {
-  links: z.array(z.unknown(), {
-    error: 'a list of links such as [{name: fibre, device: wan0, trusted: true}]',
-  }),
+  links: z
+    .array(z.unknown(), {
+      error: 'a list of links such as [{name: fibre, device: wan0, trusted: true}]',
+    })
+    .describe('The WAN uplinks of this node; at least one'),
   peers: z
     .array(z.unknown(), {
       error: 'a list of peers such as [{site: cloud, control: ["203.0.113.10:5001"]}]',
     })
-    .default([]),
+    .default([])
+    .describe('Other sites'),
 };
 
 /** `spec`, with the lists' items not yet looked at. */
@@ -80,7 +110,11 @@ export const siteSpec = object('a mapping with links and peers', {
   trustDomain: text(
     'a trust domain: at most 255 small letters, digits, dots, dashes and underscores',
     (value) => (/^[a-z0-9._-]{1,255}$/.test(value) ? value : undefined),
-  ).optional(),
+  )
+    .optional()
+    .describe(
+      "SPIFFE trust domain; where not given, the site's name. Kept for when sites have identities",
+    ),
   control: z
     .array(
       text('address:port of this node, such as 0.0.0.0:5001 or "[::]:5001"', (at) =>
@@ -88,9 +122,16 @@ export const siteSpec = object('a mapping with links and peers', {
       ),
       { error: 'a list such as ["0.0.0.0:5001"]' },
     )
-    .default([]),
-  gateway: gateway.optional(),
-  vxlanPort: whole('a UDP port: a whole number from 1 to 65535', 1, 65535).default(4790),
+    .default([])
+    .describe("Where this site's manager listens for other sites; nowhere where not given"),
+  gateway: gateway
+    .optional()
+    .describe("What the site's endpoint gives to those who ask for its services"),
+  vxlanPort: whole('a UDP port: a whole number from 1 to 65535', 1, 65535)
+    .default(4790)
+    .describe(
+      'UDP port of tunnels. 4789 is that of ordinary VXLAN devices, and one port cannot be shared with them',
+    ),
 });
 
 /** What {@link link} makes of its text. */

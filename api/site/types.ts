@@ -117,6 +117,34 @@ export interface PolicyRule {
   readonly mark: number | undefined;
 }
 
+/** How a text must be; upper and lower case differ. */
+export type StringMatch =
+  | { readonly exact: string }
+  | { readonly prefix: string }
+  /** A pattern of `http-regex.ts` that the whole text fits. */
+  | { readonly regex: string }
+  | { readonly present: true };
+
+/** What a request must be to fit; an empty list or mapping asks for nothing. */
+export interface HttpMatch {
+  /** By their names in small letters; all of them. A header sent twice has its values joined by `,`. */
+  readonly headers: Readonly<Record<string, StringMatch>>;
+  /** Without its query. */
+  readonly path?: StringMatch;
+  readonly methods: readonly string[];
+  /** In small letters, without a port, such as `api.example` or `*.example`. */
+  readonly hosts: readonly string[];
+}
+
+/** A rule for requests: Envoy looks at them and chooses the wire; the first that fits counts. */
+export interface HttpRule {
+  readonly name: string;
+  readonly match: HttpMatch;
+  readonly class: string;
+  /** DSCP of what Envoy sends; nothing where not given. */
+  readonly mark: number | undefined;
+}
+
 /** `kind: SteeringPolicy`. */
 export interface SteeringPolicy {
   readonly name: string;
@@ -124,8 +152,8 @@ export interface SteeringPolicy {
   readonly services: readonly string[];
   readonly classes: readonly PolicyClass[];
   readonly rules: readonly PolicyRule[];
-  /** Names of the rules with an `http` match, which are for Envoy and not in `rules`. */
-  readonly httpRules?: readonly string[];
+  /** The rules with an `http` match, in order; they are for Envoy and not in `rules`. */
+  readonly httpRules: readonly HttpRule[];
   /** The class of what fits no rule. */
   readonly default: string;
 }

@@ -194,6 +194,21 @@ struct {
 	__type(value, struct ww_limit);
 } limits SEC(".maps");
 
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, WW_EVENTS);
+} events SEC(".maps");
+
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ww_lost);
+} lost SEC(".maps");
+
 /* Only user space reads and writes it. */
 struct {
 	PINNED;

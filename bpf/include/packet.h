@@ -26,6 +26,17 @@ enum packet_is {
 	FOREIGN = 16, /* no IP: on a wire for Ethernet */
 };
 
+/* Flags of TCP's header. */
+enum tcp {
+	TCP_FIN = 1,
+	TCP_SYN = 2,
+	TCP_RST = 4,
+	TCP_ACK = 16,
+	TCP_ENDS = TCP_FIN | TCP_RST,
+};
+/* Where they are in it. */
+#define TCP_FLAGS 13
+
 struct packet {
 	union {
 		struct ww_flow4 four;
@@ -43,6 +54,7 @@ struct packet {
 	__u16 rule;
 	__u32 pin;
 	__u32 generation;
+	__u32 tcp; /* enum tcp, as its header has them */
 };
 
 #define FLOW(p, family, field) (*((family) == 4 ? &(p)->four.field : &(p)->six.field))

@@ -2,14 +2,12 @@
 /*
  * Reads a frame's headers. Nothing is believed that lies beyond the packet's own
  * end; what does not hold together is refused. Each family has a short way for
- * what nearly all packets are, and one for anything.
+ * what nearly all packets are (usual.h), and one for anything.
  */
 #ifndef WANWIRE_PARSE_H
 #define WANWIRE_PARSE_H
 
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include "packet.h"
+#include "usual.h"
 
 /* Headers that may stand between IPv6's own and L4's; all numbers are below 64. */
 #define IS_EXTENSION(next)                                                                         \
@@ -50,6 +48,7 @@ static __always_inline bool parse_l4(struct __sk_buff *skb, struct packet *p, __
 		__u8 type;
 		__u16 half[4];
 	} head;
+	__u8 flags;
 
 	if (!least)
 		return true;
@@ -67,6 +66,10 @@ static __always_inline bool parse_l4(struct __sk_buff *skb, struct packet *p, __
 	FLOW(p, family, source_port) = head.half[0];
 	FLOW(p, family, destination_port) = head.half[1];
 	p->is |= HAS_PORTS;
+	/* The rest of a first fragment's header may be in the next one. */
+	if (protocol == IPPROTO_TCP && room > TCP_FLAGS &&
+	    !bpf_skb_load_bytes(skb, p->l4 + TCP_FLAGS, &flags, sizeof(flags)))
+		p->tcp = flags;
 	return true;
 }
 
@@ -114,36 +117,6 @@ APART int fragment(struct packet *p, const int family)
 	return 0;
 }
 
-/* What nearly all packets are: TCP or UDP right behind IP, whole, in the packet's linear part. */
-static __always_inline bool is_usual(__u8 protocol, __u32 room)
-{
-	return (protocol == IPPROTO_UDP && room >= 8) || (protocol == IPPROTO_TCP && room >= 20);
-}
-
-static __always_inline bool parse_usual4(struct __sk_buff *skb, struct packet *p)
-{
-	struct iphdr *ip = (void *)(long)skb->data + ETH_HLEN;
-	__u16 *l4 = (void *)(ip + 1);
-	__u32 total;
-
-	if ((void *)(l4 + 4) > (void *)(long)skb->data_end || *(__u8 *)ip != 0x45 ||
-	    ip->frag_off & bpf_htons(0x3fff))
-		return false;
-	total = bpf_ntohs(ip->tot_len);
-	if (total < sizeof(*ip) || total > p->length ||
-	    !is_usual(ip->protocol, total - sizeof(*ip)))
-		return false;
-	p->four.source = ip->saddr;
-	p->four.destination = ip->daddr;
-	p->four.source_port = l4[0];
-	p->four.destination_port = l4[1];
-	p->four.protocol = ip->protocol;
-	p->tos = ip->tos;
-	p->l4 = ETH_HLEN + sizeof(*ip);
-	p->is = HAS_PORTS;
-	return true;
-}
-
 APART bool parse_any4(struct __sk_buff *skb, struct packet *p)
 {
 	struct iphdr ip;
@@ -182,27 +155,6 @@ APART bool parse_any4(struct __sk_buff *skb, struct packet *p)
 static __always_inline bool parse4(struct __sk_buff *skb, struct packet *p)
 {
 	return parse_usual4(skb, p) || parse_any4(skb, p);
-}
-
-static __always_inline bool parse_usual6(struct __sk_buff *skb, struct packet *p)
-{
-	struct ipv6hdr *ip = (void *)(long)skb->data + ETH_HLEN;
-	__u16 *l4 = (void *)(ip + 1);
-	__u32 room;
-
-	if ((void *)(l4 + 4) > (void *)(long)skb->data_end || ip->version != 6)
-		return false;
-	room = bpf_ntohs(ip->payload_len);
-	if (sizeof(*ip) + room > p->length || !is_usual(ip->nexthdr, room))
-		return false;
-	__builtin_memcpy(p->six.source, &ip->saddr, 32);
-	p->six.source_port = l4[0];
-	p->six.destination_port = l4[1];
-	p->six.protocol = ip->nexthdr;
-	p->tos = ip->priority << 4 | ip->flow_lbl[0] >> 4;
-	p->l4 = ETH_HLEN + sizeof(*ip);
-	p->is = HAS_PORTS;
-	return true;
 }
 
 /* Go on to L4's header, which begins before `end`. */

@@ -8,6 +8,7 @@
 
 #include "choose.h"
 #include "classify.h"
+#include "events.h"
 
 #define SECOND 1000000000ULL
 
@@ -58,12 +59,15 @@ static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand
 	union head head = { .generation = p->generation,
 			    .strand = strand,
 			    .class_id = p->class_id };
+	__u32 zero = 0, from = s ? s->strand : 0;
 	struct ww_session new = {};
-	__u32 zero = 0;
 	struct ww_control *c;
+	long refused;
 
 	if (p->is & ORPHAN)
 		flags |= WW_SESSION_FRAGMENT;
+	if (s)
+		flags |= s->flags & WW_SESSION_ENDS;
 	if (s) {
 		if (s->strand != strand)
 			s->moves += s->moves != 0xffff;
@@ -76,7 +80,8 @@ static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand
 		if (session_of(p, family) != s) {
 			*(volatile __u64 *)s = 0;
 			*(volatile __u8 *)&s->flags = 0;
-		}
+		} else if (from != strand)
+			tell(p, s, from ? WW_EVENT_MOVE : WW_EVENT_CREATE, from, family);
 		return;
 	}
 	c = bpf_map_lookup_elem(&control, &zero);
@@ -91,9 +96,11 @@ static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand
 	new.flags = flags;
 	/* Another CPU may have been faster: its packets are counted already. */
 	if (family == 4)
-		bpf_map_update_elem(&sessions4, &p->four, &new, BPF_NOEXIST);
+		refused = bpf_map_update_elem(&sessions4, &p->four, &new, BPF_NOEXIST);
 	else
-		bpf_map_update_elem(&sessions6, &p->six, &new, BPF_NOEXIST);
+		refused = bpf_map_update_elem(&sessions6, &p->six, &new, BPF_NOEXIST);
+	if (!refused)
+		tell(p, &new, WW_EVENT_CREATE, 0, family);
 }
 
 /* The strand that the flow is pinned to, if it can be used. */

@@ -4,6 +4,7 @@
  * and values, drop reasons, limits. `bpf/loader/layout.ts` says the same in
  * TypeScript; a test compares both by BTF. Whoever changes a layout raises
  * WW_LAYOUT: a forwarder that finds another number does not adopt the pins.
+ * Parts of it are in names.h and record.h.
  *
  * Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d; ports are in network byte
  * order; everything else in the host's.
@@ -25,7 +26,6 @@ enum {
 	WW_LEVELS = 6, /* a class's own links, its fallbacks, the last resort */
 	WW_SLOTS = 64, /* of one level: weights as numbers of slots */
 	WW_SESSIONS = 1 << 18, /* of each family */
-	WW_NAME = 256,
 };
 
 /* Two banks of tables: generation & 1 is in force, the other is being written. */
@@ -43,6 +43,7 @@ struct ww_control {
 	__u32 generation; /* from 1; 0 means that nothing is in force yet */
 	__u32 pins; /* how many there are: with none the map is not asked */
 	__u32 insert_rate; /* new cached sessions per second and wire; 0 is no limit */
+	__u32 events; /* whether somebody wants to hear of sessions */
 };
 
 /* Map `ports`: ifindex of a wire's host end -> number of the wire (__u32). */
@@ -131,7 +132,12 @@ enum ww_session_flags {
 	WW_SESSION_PINNED = 1,
 	WW_SESSION_LEARNED = 2, /* the strand is the one the leader sent on */
 	WW_SESSION_FRAGMENT = 4, /* a fragment whose first one was not seen */
+	WW_SESSION_FIN_OUT = 8, /* TCP: this node sent a FIN */
+	WW_SESSION_FIN_IN = 16, /* TCP: the other one did; both: it is closed */
+	WW_SESSION_RESET = 32, /* TCP: closed at once */
 };
+
+#define WW_SESSION_ENDS (WW_SESSION_FIN_OUT | WW_SESSION_FIN_IN | WW_SESSION_RESET)
 
 /* The first eight bytes are stored at once: no strand is seen with another's generation. */
 struct ww_session {
@@ -283,24 +289,7 @@ struct ww_limit {
 	__u64 full_ns; /* when it is full again; CLOCK_MONOTONIC, coarse */
 };
 
-/* Map `names`: what numbers mean, as JSON, for whoever reads while no forwarder runs. */
-enum ww_kind {
-	WW_KIND_LINK,
-	WW_KIND_PEER,
-	WW_KIND_STRAND,
-	WW_KIND_WIRE,
-	WW_KIND_RULESET, /* WW_RULESET */
-	WW_KIND_CLASS, /* WW_RULESET << 16 | class */
-	WW_KIND_RULE, /* the row of `rules` */
-	WW_KIND_NODE, /* 0: the forwarder itself */
-};
-
-struct ww_name_of {
-	__u32 kind, id;
-};
-
-struct ww_name {
-	char text[WW_NAME]; /* ends with zeros */
-};
+#include "names.h"
+#include "record.h"
 
 #endif

@@ -10,6 +10,8 @@ export type ObjectHandle = Handle<'object'>;
 export type MapHandle = Handle<'map'>;
 /** A program's descriptor, inside the addon. */
 export type ProgramHandle = Handle<'program'>;
+/** A ring buffer that is being read, inside the addon. */
+export type RingHandle = Handle<'ring'>;
 
 /** What the kernel says of a program. */
 export interface ProgramInfo {
@@ -61,6 +63,16 @@ export interface LoaderAddon {
   entries(map: MapHandle): [keys: Buffer, values: Buffer];
   store32(map: MapHandle, index: number, offset: number, value: number): void;
   load32(map: MapHandle, index: number, offset: number): number;
+
+  openRing(
+    pin: string,
+    recordSize: number,
+    most: number,
+    onRecords: (records: Buffer, full: boolean) => void,
+  ): RingHandle;
+  readRing(ring: RingHandle): void;
+  restRing(ring: RingHandle): void;
+  closeRing(ring: RingHandle): void;
 
   openProgram(pin: string): ProgramHandle;
   programInfo(program: ProgramHandle): ProgramInfo;

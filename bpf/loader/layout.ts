@@ -20,6 +20,8 @@ export const limits = {
   slots: 64,
   exact: 320,
   name: 256,
+  /** Bytes of records that wait to be read. */
+  events: 1 << 20,
 } as const;
 
 /** `rule` of a session that fits no rule. */
@@ -32,7 +34,16 @@ export const noMark = 255;
 /** enum ww_wire_flags. */
 export const wireFlags = { used: 1, leader: 2, peer: 4, ethernet: 8 } as const;
 /** enum ww_session_flags. */
-export const sessionFlags = { pinned: 1, learned: 2, fragment: 4 } as const;
+export const sessionFlags = {
+  pinned: 1,
+  learned: 2,
+  fragment: 4,
+  finOut: 8,
+  finIn: 16,
+  reset: 32,
+} as const;
+/** enum ww_event_kind. */
+export const eventKinds = { create: 1, move: 2, close: 3 } as const;
 /** Why a strand is not used; a strand is usable with none of them. */
 export const downReasons = { carrier: 1, operator: 2, address: 4, mtu: 8 } as const;
 
@@ -84,6 +95,7 @@ export const control = new Struct('ww_control', {
   generation: u32,
   pins: u32,
   insert_rate: u32,
+  events: u32,
 });
 /** One wire: map `wires`. */
 export const wire = new Struct('ww_wire', {
@@ -153,6 +165,28 @@ export const session = new Struct('ww_session', {
   rx_bytes: u64,
   last_ns: u64,
 });
+/** What happened to a session: a record of the ring buffer `events`. */
+export const event = new Struct('ww_event', {
+  at_ns: u64,
+  generation: u32,
+  wire: u32,
+  source: address,
+  destination: address,
+  source_port: bytes(2),
+  destination_port: bytes(2),
+  protocol: u8,
+  kind: u8,
+  flags: u8,
+  pad: u8,
+  strand: u16,
+  from: u16,
+  class_id: u16,
+  rule: u16,
+  policy: u16,
+  pad2: bytes(6),
+});
+/** How many records found no room: map `lost`. */
+export const lost = new Struct('ww_lost', { counted: u32, told: u32 });
 /** Where a session is pinned: value of map `pins`. */
 export const pin = new Struct('ww_pin', { strand: u16, pad: u16 });
 /** A set of rules, a bit for each. */
@@ -212,6 +246,8 @@ export type Wire = StructOf<typeof wire>;
 export type Strand = StructOf<typeof strand>;
 /** {@link session} as a value. */
 export type Session = StructOf<typeof session>;
+/** {@link event} as a value. */
+export type Event = StructOf<typeof event>;
 /** {@link flow} as a value. */
 export type Flow = StructOf<typeof flow>;
 /** {@link flow4} as a value. */
@@ -220,6 +256,12 @@ export type Flow4 = StructOf<typeof flow4>;
 export type WireStats = StructOf<typeof wireStats>;
 /** {@link stats} as a value. */
 export type Stats = StructOf<typeof stats>;
+
+/** Whether a session's connection is over: the next SYN with its ports is another one. */
+export function isClosed(flags: number): boolean {
+  const { finOut, finIn, reset } = sessionFlags;
+  return (flags & reset) !== 0 || (flags & (finOut | finIn)) === (finOut | finIn);
+}
 
 /** WW_RULESET: the row of a rule set. */
 export function rulesetRow(bank: number, policy: number): number {

@@ -6,6 +6,8 @@
  * symbol, bytes); load(object, pin directory or ""); mapNames, programNames
  * mapOf(object, name) -> map; openMap(pin) -> map; mapInfo(map)
  * lookup, update, remove, updateBatch, removeBatch, entries	keys packed side by side
+ * openRing(pin, record size, most at a time, (records, full) => ...) -> ring, at rest
+ * readRing, restRing, closeRing(ring)	after each call it is at rest
  * store32, load32(map, index, offset)	of an mmap-able array, atomic
  * programOf(object, name) -> program; openProgram(pin); programInfo; pin; testRun
  * linkAttach, linkDetach, linkInfo	a pinned tcx link; promises
@@ -44,6 +46,10 @@ NAPI_MODULE_INIT()
 		FUNCTION("entries", entries),
 		FUNCTION("store32", store32),
 		FUNCTION("load32", load32),
+		FUNCTION("openRing", open_ring),
+		FUNCTION("readRing", read_ring),
+		FUNCTION("restRing", rest_ring),
+		FUNCTION("closeRing", close_ring),
 		FUNCTION("openProgram", open_program),
 		FUNCTION("programInfo", program_info),
 		FUNCTION("pin", pin),

@@ -7,6 +7,7 @@
  *
  * Both leave counters and cached sessions in the pinned maps, nothing else.
  */
+#include "connection.h"
 #include "count.h"
 #include "parse.h"
 #include "session.h"
@@ -34,6 +35,8 @@ static __always_inline int steer(struct __sk_buff *skb, struct packet *p, struct
 
 	if (!c)
 		return TC_ACT_SHOT;
+	if (p->tcp & TCP_SYN && begins(p, family))
+		s = NULL;
 	p->generation = *(volatile __u32 *)&c->generation;
 	p->pin = c->pins ? pinned(p, wire, family) : 0;
 	if (s) {
@@ -66,6 +69,8 @@ static __always_inline int steer(struct __sk_buff *skb, struct packet *p, struct
 	if (set_key(skb, strand, wire->vni, p->mark == 255 ? p->tos & 0xfc : p->mark << 2))
 		return drop(number, WW_DROP_TUNNEL);
 	count_tx(p, wire, s, id, segments(skb));
+	if (p->tcp & TCP_ENDS)
+		ended(p, WW_SESSION_FIN_OUT, family);
 	return bpf_redirect(strand->device, 0);
 }
 
@@ -138,6 +143,8 @@ static __always_inline int deliver(struct __sk_buff *skb, struct packet *p, stru
 	struct ww_session *s;
 
 	reverse(p, family);
+	if (p->tcp & TCP_SYN)
+		begins(p, family);
 	s = session_of(p, family);
 	if (!(wire->flags & WW_WIRE_LEADER) && c && usable(strand, wire->peer)) {
 		p->generation = c->generation;
@@ -148,6 +155,8 @@ static __always_inline int deliver(struct __sk_buff *skb, struct packet *p, stru
 	if (!address_frame(skb, wire))
 		return drop(number, WW_DROP_MALFORMED);
 	count_rx(p, s, strand, segments(skb));
+	if (p->tcp & TCP_ENDS)
+		ended(p, WW_SESSION_FIN_IN, family);
 	/* Marks of the outer packet are this node's own; only from 6.15 does the kernel see to that. */
 	skb->mark = 0;
 	return wire->flags & WW_WIRE_PEER ? bpf_redirect_peer(wire->target, 0)

@@ -10,6 +10,7 @@ import { bpfDirectory, findBpfDirectories } from '../../bpf/loader/bpffs.js';
 import { defaultLab } from '../../lab/default.js';
 import { Lab } from '../../lab/lab.js';
 import type { Place } from '../../lab/place.js';
+import type { LabFile } from '../../lab/types.js';
 import { World, type Player } from '../../lab/world.js';
 
 /** A site's name. */
@@ -46,11 +47,11 @@ export class Sites implements AsyncDisposable {
     this.#wanwire = wanwire;
   }
 
-  /** The lab, and nobody in it. */
-  static async open(wanwire: string, signal: AbortSignal): Promise<Sites> {
+  /** The lab, and nobody in it; `file` is what the lab is made of, where the default one is not meant. */
+  static async open(wanwire: string, signal: AbortSignal, file?: LabFile): Promise<Sites> {
     await sweep();
     const name = `demo-${String(process.pid)}`;
-    const lab = await Lab.up(defaultLab(), { name, signal });
+    const lab = await Lab.up(file ?? defaultLab(), { name, signal });
     const sites = new Sites(name, lab, await World.open(wanwire), wanwire);
     await sites.write('cloud', cloudFile);
     return sites;
@@ -76,6 +77,21 @@ export class Sites implements AsyncDisposable {
     await writeFile(this.file(site), text);
   }
 
+  /** Where a site's data plane is pinned. */
+  pins(site: SiteName): Promise<string> {
+    return bpfDirectory(`${this.#name}-${site}`);
+  }
+
+  /** Where a site's forwarder answers operators. */
+  operatorSocket(site: SiteName): string {
+    return `${this.world.path(site)}/forwarder/operator.sock`;
+  }
+
+  /** A folder that others than root may read, for the configuration of an unprivileged program. */
+  get openFolder(): string {
+    return openFolder(this.#name);
+  }
+
   /** Where a site's manager listens. */
   managerUrl(site: SiteName): string {
     return `unix://${this.world.path(site)}/nsm.io.sock`;
@@ -84,7 +100,7 @@ export class Sites implements AsyncDisposable {
   /** `wanwire up` at a site's node. */
   async up(site: SiteName): Promise<Player> {
     const args = ['up', '-f', this.file(site), '--directory', this.world.path(site)];
-    const pins = await bpfDirectory(`${this.#name}-${site}`);
+    const pins = await this.pins(site);
     return this.#start(site, this.lab.node(site), args, { WANWIRE_BPF_DIR: pins });
   }
 
@@ -97,11 +113,17 @@ export class Sites implements AsyncDisposable {
     });
   }
 
-  /** What is still there of it once it is over; nothing, if all is well. */
-  leavings(): readonly string[] {
+  /** Throws what is still there of it once it is over. */
+  mustBeGone(): void {
+    const left = this.#leavings();
+    if (left.length > 0) throw new Error(`these are left: ${left.join(', ')}`);
+  }
+
+  #leavings(): readonly string[] {
     const namespaces = ['edge', 'cloud', 'edge-client', 'cloud-server'];
     return [
       this.world.directory,
+      this.openFolder,
       ...namespaces.map((one) => `/run/netns/ww-${this.#name}-${one}`),
       ...pinsOf(this.#name),
     ].filter((path) => existsSync(path));
@@ -126,12 +148,21 @@ export class Sites implements AsyncDisposable {
     } finally {
       await this.lab.down();
       await unpin(this.#name);
+      await rm(this.openFolder, { recursive: true, force: true });
     }
   }
 }
 
-/** The edge's file. */
+/** The edge's file for {@link Rules}. */
 export function edgeFile({ marked, rest }: Rules): string {
+  return edgeSite(`  rules:
+    - {name: voice, match: {dscp: [ef]}, class: ${marked}}
+  default: ${rest}
+`);
+}
+
+/** The edge's file: its links, and a policy of `wan` whose classes, rules and default are given as text. */
+export function edgeSite(policy: string): string {
   const own = links.map(
     (link) =>
       `    - {name: ${link.name}, device: ${link.device}, class: ${link.class}, network: ${link.device}, trusted: true}\n`,
@@ -149,10 +180,7 @@ kind: SteeringPolicy
 metadata: {name: default}
 spec:
   services: [wan]
-  rules:
-    - {name: voice, match: {dscp: [ef]}, class: ${marked}}
-  default: ${rest}
-`;
+${policy}`;
 }
 
 const cloudFile = `apiVersion: wanwire.io/v1alpha1
@@ -174,7 +202,13 @@ async function sweep(): Promise<void> {
     if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
     await Lab.down(name);
     await unpin(name);
+    await rm(openFolder(name), { recursive: true, force: true });
   }
+}
+
+/** Not in the world's directory, which nobody else may enter. */
+function openFolder(name: string): string {
+  return `/run/ww-${name}`;
 }
 
 function pinsOf(name: string): readonly string[] {

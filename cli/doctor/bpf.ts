@@ -16,12 +16,11 @@ function wordsOf(reason: unknown): string {
 
 /** Whether the addon finds its library. */
 export async function libbpf(): Promise<Look> {
-  const cure = 'apt-get install libbpf1, then npm run setup.';
   try {
     const { libbpfVersion } = await loader();
-    return { ok: true, detail: libbpfVersion(), cure };
+    return { ok: true, detail: libbpfVersion() };
   } catch (reason) {
-    return { ok: false, detail: wordsOf(reason), cure };
+    return { ok: false, detail: wordsOf(reason) };
   }
 }
 
@@ -36,25 +35,23 @@ export async function bpfFeatures(...wanted: readonly Feature[]): Promise<Look> 
       cure: missing.map(({ what, since }) => `Use Linux ${since} or later for ${what}.`).join(' '),
     };
   } catch (reason) {
-    return { ok: false, detail: wordsOf(reason), cure: 'Run it as root, where BPF is allowed.' };
+    return { ok: false, detail: wordsOf(reason) };
   }
 }
 
 /** Where pins can be. */
 export async function bpfFileSystem(): Promise<Look> {
-  const cure = 'Use a kernel with CONFIG_BPF_SYSCALL.';
   if ((await firstLine('/proc/filesystems', /^nodev\tbpf$/m)) === '') {
-    return { ok: false, detail: 'no BPF file system in the kernel', cure };
+    return { ok: false, detail: 'no BPF file system in the kernel' };
   }
   const mounted = (await firstLine('/proc/self/mounts', /^\S+ \/sys\/fs\/bpf bpf /m)) !== '';
   const own = 'not on /sys/fs/bpf: the forwarder mounts one on /run/wanwire/bpf';
-  return { ok: true, detail: mounted ? 'mounted on /sys/fs/bpf' : own, cure };
+  return { ok: true, detail: mounted ? 'mounted on /sys/fs/bpf' : own };
 }
 
 /** Whether the data plane's programs are built. */
 export async function builtPrograms(): Promise<Look> {
-  const cure = 'Run npm run setup.';
   const { objectPath } = await import('../../bpf/loader/objects.js');
   const ok = existsSync(objectPath('wire'));
-  return { ok, detail: ok ? 'built' : 'not built', cure };
+  return { ok, detail: ok ? 'built' : 'not built' };
 }

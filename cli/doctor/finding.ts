@@ -5,8 +5,8 @@
 export interface Look {
   readonly ok: boolean;
   readonly detail: string;
-  /** How to get it. */
-  readonly cure: string;
+  /** How to get it, where that is another way than the check's. */
+  readonly cure?: string;
 }
 
 /** One thing to look at. */
@@ -14,6 +14,10 @@ export interface Check {
   readonly name: string;
   /** `now`: this version cannot do without it. Otherwise what would use it. */
   readonly neededFor: string;
+  /** What is wrong where it is missing. */
+  readonly means: string;
+  /** How to get it. */
+  readonly cure: string;
   readonly look: (managerUrl: string) => Promise<Look> | Look;
 }
 

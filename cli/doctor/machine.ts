@@ -56,20 +56,19 @@ export async function capabilities(wanted: readonly string[]): Promise<readonly 
 }
 
 /** Try to make a network namespace; it ends with the program in it. */
-export async function newNamespace(good: string, cure: string): Promise<Look> {
-  return tried(good, cure, 'true');
+export async function newNamespace(good: string): Promise<Look> {
+  return tried(good, 'true');
 }
 
 /** Try to make an interface of a kind, in a namespace that ends at once. */
 export async function linkKind(kind: string, ...options: readonly string[]): Promise<Look> {
-  const cure = `Load the module (modprobe ${kind}) or use a kernel with it; as root.`;
-  return tried('can be made', cure, 'ip', 'link', 'add', 'ww-doctor', 'type', kind, ...options);
+  return tried('can be made', 'ip', 'link', 'add', 'ww-doctor', 'type', kind, ...options);
 }
 
-async function tried(good: string, cure: string, ...command: readonly string[]): Promise<Look> {
+async function tried(good: string, ...command: readonly string[]): Promise<Look> {
   try {
     await exec('unshare', ['--net', '--', ...command]);
-    return { ok: true, detail: good, cure };
+    return { ok: true, detail: good };
   } catch (reason) {
     const missing = reason instanceof Error && 'code' in reason && reason.code === 'ENOENT';
     if (missing) return { ok: false, detail: 'no unshare', cure: 'apt-get install util-linux' };
@@ -77,7 +76,7 @@ async function tried(good: string, cure: string, ...command: readonly string[]):
     if (said.includes('failed to execute ip')) {
       return { ok: false, detail: 'no ip', cure: 'apt-get install iproute2' };
     }
-    return { ok: false, detail: said.split('\n')[0] ?? 'refused', cure };
+    return { ok: false, detail: said.split('\n')[0] ?? 'refused' };
   }
 }
 
@@ -99,14 +98,13 @@ export async function namespacesOfOthers(): Promise<{ readable: number; total: n
 
 /** Whether somebody accepts connections at a URL. */
 export async function managerAnswers(url: string): Promise<Look> {
-  const cure = 'Start one: wanwire manager (or set NSM_CONNECT_TO to where yours listens).';
   const [, host = '', port] = /^tcp:\/\/\[?(.*?)\]?:(\d+)$/.exec(url) ?? [];
   const to = port === undefined ? { path: url.slice('unix://'.length) } : { host, port: +port };
   return new Promise((resolve) => {
     const socket = connect({ ...to, timeout: 1_000 });
     const done = (ok: boolean, detail: string): void => {
       socket.destroy();
-      resolve({ ok, detail: `${url}: ${detail}`, cure });
+      resolve({ ok, detail: `${url}: ${detail}` });
     };
     socket.once('connect', () => done(true, 'accepts connections'));
     socket.once('timeout', () => done(false, 'does not answer'));

@@ -83,13 +83,21 @@ export function readSessions(maps: Maps, reading: PlaneReading, wire?: PlaneWire
   return { reading, raw, totals, atMs: monotonicMs() };
 }
 
+/** Where a session stands, if it is cached. */
+export function sessionKey(
+  wire: number,
+  flow: FlowKey,
+): { readonly map: 'sessions4' | 'sessions6'; readonly key: Buffer } {
+  const six = flow.source.subarray(0, 12).some((byte, at) => byte !== (at < 10 ? 0 : 0xff));
+  if (six) return { map: 'sessions6', key: layout.flow.encode({ ...flow, wire }) };
+  const [source, destination] = [flow.source.subarray(12), flow.destination.subarray(12)];
+  return { map: 'sessions4', key: layout.flow4.encode({ ...flow, wire, source, destination }) };
+}
+
 /** Whether a session is cached. */
 export function isThere(maps: Maps, wire: number, flow: FlowKey): boolean {
-  const six = flow.source.subarray(0, 12).some((byte, at) => byte !== (at < 10 ? 0 : 0xff));
-  if (six) return maps.map('sessions6').lookup(layout.flow.encode({ ...flow, wire })) !== undefined;
-  const [source, destination] = [flow.source.subarray(12), flow.destination.subarray(12)];
-  const key = layout.flow4.encode({ ...flow, wire, source, destination });
-  return maps.map('sessions4').lookup(key) !== undefined;
+  const { map, key } = sessionKey(wire, flow);
+  return maps.map(map).lookup(key) !== undefined;
 }
 
 /** How many there are of wires that are there. */

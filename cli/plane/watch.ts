@@ -94,7 +94,8 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 
-function untilInterrupted(): AbortSignal {
+/** Aborted by Ctrl-C, by SIGTERM, and when nobody reads what is written. */
+export function untilInterrupted(): AbortSignal {
   const stop = new AbortController();
   const abort = (): void => stop.abort();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, abort);

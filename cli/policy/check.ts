@@ -6,7 +6,7 @@ import type { PolicyClass, Site, SteeringPolicy } from '../../api/site/types.js'
 import { paint } from '../paint.js';
 import { tableLines } from '../plane/lines.js';
 import { loadPolicies } from './load.js';
-import { linksText, matchText, otherwiseText } from './words.js';
+import { httpText, linksText, matchText, otherwiseText } from './words.js';
 
 /** Tell what the files say; throws a SiteError with every mistake. */
 export async function checkPolicies(
@@ -49,11 +49,11 @@ function policyText(policy: SteeringPolicy, site: Site | undefined): string {
       mark: mark === undefined ? '' : dscpText(mark),
     })),
     { rule: '', match: 'anything else', class: policy.default, mark: '' },
-    ...(policy.httpRules ?? []).map((rule) => ({
-      rule,
-      match: 'http: for Envoy, in a later version',
-      class: '',
-      mark: '',
+    ...policy.httpRules.map(({ name, match, class: of, mark }) => ({
+      rule: name,
+      match: `by Envoy: ${httpText(match)}`,
+      class: of,
+      mark: mark === undefined ? '' : dscpText(mark),
     })),
   ];
   const rules = tableLines(

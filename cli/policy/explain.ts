@@ -60,7 +60,7 @@ export async function explainPolicy(
   const { line } = columns(looked.map(({ rule, match, why }) => [rule, why, match]));
   const reason =
     found === undefined ? 'no rule fits: the default' : `rule ${found.name} is the first that fits`;
-  const http = policy.httpRules?.length ?? 0;
+  const http = policy.httpRules.map(({ name: rule }) => rule);
   const lines = [
     `service ${service}, policy ${policy.name}: ${sessionText(session)}`,
     ...looked.map(({ rule, match, why }) => {
@@ -70,11 +70,9 @@ export async function explainPolicy(
     `class ${bold(name)}: ${reason}`,
     `links: ${links}; then ${otherwiseText(of)}`,
     ...(mark === undefined ? [] : [`outer packets are marked with dscp ${mark}`]),
-    ...(http === 0
+    ...(http.length === 0
       ? []
-      : [
-          `Rules for http (${policy.httpRules?.join(', ') ?? ''}) are for Envoy and not looked at.`,
-        ]),
+      : [`Rules for http (${http.join(', ')}) are for Envoy and not looked at.`]),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }

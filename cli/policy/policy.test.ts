@@ -82,7 +82,7 @@ voice   dscp ef                                                 low-latency  -
 backup  tcp or sctp, to 10.60.0.0/16, to port 873 or 8000-8999  bulk         -
 pods    client app=sensor                                       bulk         cs1
 -       anything else                                           best-effort  -
-boss    http: for Envoy, in a later version                     -            -
+boss    by Envoy: header user is boss                           low-latency  -
 
 CLASS        LINKS                 OTHERWISE
 low-latency  fibre                 best-effort, then no other link

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Rules and classes in words. */
 import { dscpText, portsText, protocolText } from '../../api/site/traffic.js';
-import type { ClassLinks, PolicyClass, RuleMatch, Site } from '../../api/site/types.js';
+import type {
+  ClassLinks,
+  HttpMatch,
+  PolicyClass,
+  RuleMatch,
+  Site,
+  StringMatch,
+} from '../../api/site/types.js';
 
 /** What a session must be to fit: `tcp, to 10.60.0.0/16, to port 873`. */
 export function matchText(match: RuleMatch): string {
@@ -18,6 +25,23 @@ export function matchText(match: RuleMatch): string {
     ...(labels.length === 0 ? [] : [`client ${labels.join(' and ')}`]),
   ];
   return parts.join(', ');
+}
+
+/** What a request must be to fit: `header user is boss, path begins with /video`. */
+export function httpText({ headers, path, methods, hosts }: HttpMatch): string {
+  const parts = [
+    ...(methods.length === 0 ? [] : [methods.join(' or ')]),
+    ...(hosts.length === 0 ? [] : [`host ${hosts.join(' or ')}`]),
+    ...(path === undefined ? [] : [`path ${stringText(path)}`]),
+    ...Object.entries(headers).map(([name, one]) => `header ${name} ${stringText(one)}`),
+  ];
+  return parts.join(', ');
+}
+
+function stringText(match: StringMatch): string {
+  if ('exact' in match) return `is ${match.exact}`;
+  if ('prefix' in match) return `begins with ${match.prefix}`;
+  return 'regex' in match ? `fits ${match.regex}` : 'is there';
 }
 
 /** Which links a class uses, with their shares; without a site, as they are written. */

@@ -14,7 +14,10 @@ import type { SideName } from '../mechanisms/kernel/side.js';
 
 /** What a facet may say. */
 export type Part = Partial<
-  Pick<WantedEnd, 'mtu' | 'addresses' | 'routes' | 'neighbours' | 'settings'>
+  Pick<
+    WantedEnd,
+    'mtu' | 'addresses' | 'routes' | 'metric' | 'looseFilter' | 'neighbours' | 'settings'
+  >
 >;
 
 /** See the head of this file. */
@@ -49,12 +52,15 @@ export function viewOf(
 
 /** What all facets say together: lists are joined, without doubles. */
 export function sum(parts: readonly Part[]): Required<Part> {
-  const all = { mtu: 0, addresses: [], routes: [], neighbours: [], settings: {} };
+  const lists = { addresses: [], routes: [], neighbours: [] };
+  const all = { mtu: 0, ...lists, metric: 0, looseFilter: false, settings: {} };
   return parts.reduce<Required<Part>>(
     (before, part) => ({
       mtu: part.mtu ?? before.mtu,
       addresses: join(before.addresses, part.addresses, String),
       routes: join(before.routes, part.routes, ({ to, via }) => `${to} ${via ?? ''}`),
+      metric: part.metric ?? before.metric,
+      looseFilter: part.looseFilter ?? before.looseFilter,
       neighbours: join(before.neighbours, part.neighbours, ({ ip }) => ip),
       settings: { ...before.settings, ...part.settings },
     }),

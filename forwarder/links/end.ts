@@ -7,7 +7,15 @@ export interface Route {
   readonly to: string;
   /** The gateway's address. */
   readonly via?: string;
+  /** Beyond that of any route of ours, 0 where there is none: of two to one prefix the lower counts. */
+  readonly metric?: number;
 }
+
+/**
+ * That of all routes of an end. `spare`: nobody said which, so a route that stands keeps its own, and a new
+ * one goes behind what another interface of ours already has.
+ */
+export type Metric = number | 'spare';
 
 /** Who has an address on the other side. */
 export interface Neighbour {
@@ -25,7 +33,12 @@ export interface WantedEnd {
   readonly mtu: number;
   /** The exact set of global addresses, and perhaps link-local ones; an empty one leaves what is there. */
   readonly addresses: readonly string[];
+  /** Without a metric each: it is the same for all. */
   readonly routes: readonly Route[];
+  /** 0 where not given. */
+  readonly metric?: Metric;
+  /** IPv4 takes in what comes from anybody that can be reached at all, also where that is by another interface. */
+  readonly looseFilter?: boolean;
   readonly neighbours: readonly Neighbour[];
   /** The kernel is to make no address by itself, also where there are none of ours. */
   readonly silent?: boolean;
@@ -45,6 +58,8 @@ export interface FoundEnd {
   readonly running: boolean;
   /** The kernel makes a link-local address by itself when the link comes up. */
   readonly autoLinkLocal: boolean;
+  /** As {@link WantedEnd.looseFilter}. */
+  readonly looseFilter: boolean;
   /** The index of the veth's other end, in its own namespace. */
   readonly peer: number;
   /** All addresses but those that failed duplicate detection. */
@@ -53,6 +68,8 @@ export interface FoundEnd {
   readonly failed: readonly string[];
   /** Routes with our protocol number. */
   readonly routes: readonly Route[];
+  /** Prefixes that other interfaces have routes of ours to; known only where a metric is to be spare. */
+  readonly taken?: readonly string[];
   /** Neighbours that could be used. */
   readonly neighbours: readonly Neighbour[];
 }

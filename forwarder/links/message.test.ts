@@ -30,6 +30,13 @@ const table: readonly [Operation, number, number, readonly string[]][] = [
     // IFLA_AF_SPEC { AF_INET6 { IFLA_INET6_ADDR_GEN_MODE: none } }
     ['00000000 07000000 00000000 00000000', '0d001a00 09000a00 05000800 01'],
   ],
+  [
+    { op: 'set-link', index: 7, change: { looseFilter: true } },
+    19,
+    0x5,
+    // IFLA_AF_SPEC { AF_INET { IFLA_INET_CONF { IPV4_DEVCONF_RP_FILTER: 2 } } }
+    ['00000000 07000000 00000000 00000000', '14001a00 10000200 0c000100 08000800 02000000'],
+  ],
   [{ op: 'delete-link', index: 7 }, 17, 0x5, ['00000000 07000000 00000000 00000000']],
   [
     { op: 'delete-group', group: 9 },
@@ -67,6 +74,25 @@ const table: readonly [Operation, number, number, readonly string[]][] = [
     24,
     0x405,
     ['02100000 fe57fd01 00000000', '08000100 0a020000', '08000400 07000000'],
+  ],
+  [
+    // RTA_PRIORITY
+    { op: 'add-route', index: 7, route: { to: '10.2.0.0/16', metric: 3 } },
+    24,
+    0x405,
+    ['02100000 fe57fd01 00000000', '08000100 0a020000', '08000400 07000000', '08000600 03000000'],
+  ],
+  [
+    // before the 1024 of others
+    { op: 'add-route', index: 7, route: { to: 'fd00::/64', metric: 3 } },
+    24,
+    0x405,
+    [
+      '0a400000 fe570001 00000000',
+      '14000100 fd000000000000000000000000000000',
+      '08000400 07000000',
+      '08000600 03020000',
+    ],
   ],
   [
     // on-link gateway of the default route

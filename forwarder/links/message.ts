@@ -11,6 +11,7 @@ import {
   formatRouteMessage,
   formatVethInfo,
   MessageType,
+  putU32,
   type LinkAttrs,
   type RouteProtocol,
 } from './codec.js';
@@ -27,13 +28,16 @@ export { flags, type Message };
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the package's enum knows only the registered ones
 export const ownProtocol = 87 as RouteProtocol;
 
-/** IPv6 routes of ours go before the 1024 of others, instead of being joined with them. */
-const metric6 = 512;
+/** The least metric of routes of ours. IPv6 ones go before the 1024 of others, instead of being joined with them. */
+export const leastMetric = { v4: 0, v6: 512 } as const;
 
 const change = flags.request | flags.ack;
 
 /** IFLA_INET6_ADDR_GEN_MODE and IN6_ADDR_GEN_MODE_* of linux/if_link.h. */
 export const addressMode = { attribute: 8, none: 1 };
+
+/** IFLA_INET_CONF of linux/if_link.h, IPV4_DEVCONF_RP_FILTER of linux/ip.h, and the loose one of its values. */
+export const sourceFilter = { attribute: 1, setting: 8, loose: 2 };
 
 /** The message for an operation; `farFd` is the descriptor of the namespace of a new veth's far end. */
 export function message(operation: Operation, farFd = -1): Message {
@@ -95,14 +99,26 @@ export function macBytes(mac: string): Buffer {
   return Buffer.from(mac.replaceAll(':', ''), 'hex');
 }
 
-function linkAttrs({ mac, mtu, alias, group, noLinkLocal }: LinkChange): LinkAttrs {
+function linkAttrs({ mac, mtu, alias, group, ...change }: LinkChange): LinkAttrs {
+  const ofFamilies = new Map<number, Buffer>();
+  if (change.looseFilter) ofFamilies.set(families.v4, looseFilter());
+  if (change.noLinkLocal) ofFamilies.set(families.v6, noAddresses());
   return {
     ...(mac === undefined ? {} : { address: macBytes(mac) }),
     ...(mtu === undefined ? {} : { mtu }),
     ...(alias === undefined ? {} : { ifalias: alias }),
     ...(group === undefined ? {} : { group }),
-    ...(noLinkLocal ? { afSpec: new Map([[families.v6, noAddresses()]]) } : {}),
+    ...(ofFamilies.size === 0 ? {} : { afSpec: ofFamilies }),
   };
+}
+
+/** IFLA_INET_CONF: rp_filter loose. */
+function looseFilter(): Buffer {
+  const setting = new AttrStream();
+  setting.push(sourceFilter.setting, putU32(sourceFilter.loose));
+  const out = new AttrStream();
+  out.push(sourceFilter.attribute, bytesOf(setting));
+  return bytesOf(out);
 }
 
 /** IFLA_INET6_ADDR_GEN_MODE: none. */
@@ -142,10 +158,10 @@ function address(out: AttrStream, index: number, { family, bytes, length }: Pref
   );
 }
 
-function route(out: AttrStream, oif: number, { to, via }: Route): void {
+function route(out: AttrStream, oif: number, { to, via, metric = 0 }: Route): void {
   const { family, bytes, length } = prefix(to);
   const onlink = via === undefined ? {} : { flags: { __unknown: rtnhOnlink } };
-  const metric = family === families.v6 ? { priority: metric6 } : {};
+  const priority = metric + (family === families.v6 ? leastMetric.v6 : leastMetric.v4);
   formatRouteMessage(
     {
       kind: 'route',
@@ -162,7 +178,7 @@ function route(out: AttrStream, oif: number, { to, via }: Route): void {
         ...(length === 0 ? {} : { dst: bytes }),
         oif,
         ...(via === undefined ? {} : { gateway: prefix(via).bytes }),
-        ...metric,
+        ...(priority === 0 ? {} : { priority }),
       },
     },
     out,

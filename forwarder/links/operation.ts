@@ -18,6 +18,8 @@ export interface LinkChange {
   readonly up?: true;
   /** The kernel is to make no link-local address. */
   readonly noLinkLocal?: true;
+  /** rp_filter 2. */
+  readonly looseFilter?: true;
   readonly group?: number;
 }
 
@@ -92,8 +94,9 @@ export function describe(operation: Operation): string {
       return `${words(operation.op)} ${operation.address}`;
     case 'add-route':
     case 'delete-route': {
-      const { to, via } = operation.route;
-      return `${words(operation.op)} ${to}${via === undefined ? '' : ` via ${via}`}`;
+      const { to, via, metric = 0 } = operation.route;
+      const by = via === undefined ? '' : ` via ${via}`;
+      return `${words(operation.op)} ${to}${by}${metric === 0 ? '' : ` metric ${String(metric)}`}`;
     }
     case 'add-neighbour':
     case 'delete-neighbour': {

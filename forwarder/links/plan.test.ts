@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { FoundEnd, WantedEnd } from './end.js';
 import { describe } from './operation.js';
-import { freshEnd, planEnd } from './plan.js';
+import { freshEnd, mustLookBeside, planEnd } from './plan.js';
 
 const wanted: WantedEnd = {
   name: 'nsm-1',
@@ -24,6 +24,7 @@ const found: FoundEnd = {
   up: true,
   running: true,
   autoLinkLocal: false,
+  looseFilter: false,
   peer: 8,
   addresses: ['fd00::1/128', '10.0.0.1/32'],
   failed: [],
@@ -110,6 +111,74 @@ t.test(
     ]);
   },
 );
+
+/** How the metrics are wished, how the routes are found, and what is then done. */
+const metrics: readonly [string, Partial<WantedEnd>, Partial<FoundEnd>, readonly string[]][] = [
+  [
+    'a metric: each route has it',
+    { metric: 2 },
+    { routes: [] },
+    ['add route 10.0.0.2/32 metric 2', 'add route 10.1.0.0/16 via 10.0.0.2 metric 2'],
+  ],
+  [
+    'another metric: the new routes are there before the old ones go',
+    { metric: 1, routes: [{ to: '10.0.0.2/32' }] },
+    { routes: [{ to: '10.0.0.2/32', metric: 3 }] },
+    ['add route 10.0.0.2/32 metric 1', 'delete route 10.0.0.2/32 metric 3'],
+  ],
+  [
+    'the same metric: nothing',
+    { metric: 1, routes: [{ to: '10.0.0.2/32' }] },
+    { routes: [{ to: '10.0.0.2/32', metric: 1 }] },
+    [],
+  ],
+  [
+    'spare, nobody else goes there: none',
+    { metric: 'spare' },
+    { routes: [], taken: [] },
+    ['add route 10.0.0.2/32', 'add route 10.1.0.0/16 via 10.0.0.2'],
+  ],
+  [
+    'spare, others go there: behind all that are preferred, by the index',
+    { metric: 'spare' },
+    { routes: [], taken: ['10.1.0.0/16', '10.2.0.0/16'] },
+    ['add route 10.0.0.2/32', 'add route 10.1.0.0/16 via 10.0.0.2 metric 107'],
+  ],
+  [
+    'spare: what stands is kept, before others and behind them',
+    { metric: 'spare' },
+    {
+      routes: [{ to: '10.0.0.2/32' }, { to: '10.1.0.0/16', via: '10.0.0.2', metric: 107 }],
+      taken: ['10.0.0.2/32'],
+    },
+    [],
+  ],
+];
+for (const [what, wish, difference, plan] of metrics) {
+  t.test(what, async (t) => {
+    const end = { ...found, ...difference };
+    t.same(planEnd({ ...wanted, ...wish }, end).map(describe), plan);
+  });
+}
+
+t.test('others are looked for only where a way is new and its metric anybody’s', async (t) => {
+  const spare: WantedEnd = { ...wanted, metric: 'spare' };
+  const none = { ...found, routes: [] };
+  t.ok(mustLookBeside(spare, none));
+  t.notOk(mustLookBeside(spare, found), 'all stand');
+  t.notOk(mustLookBeside({ ...wanted, metric: 0 }, none), 'it is said');
+  const [toTheOther] = wanted.routes.filter(({ via }) => via === undefined);
+  t.notOk(mustLookBeside({ ...spare, routes: toTheOther ? [toTheOther] : [] }, none));
+});
+
+t.test('a loose filter of sources, set with the rest and once', async (t) => {
+  const loose = { ...wanted, looseFilter: true, routes: [], addresses: [], neighbours: [] };
+  t.same(planEnd(loose, freshEnd(loose, 7, 8)).map(describe), [
+    'set link 7 alias wanwire:f:1 looseFilter',
+    'set link 7 up',
+  ]);
+  t.same(planEnd(loose, { ...found, routes: [], neighbours: [], looseFilter: true }), []);
+});
 
 t.test('without addresses of our own the interface is left to the user', async (t) => {
   const bare = { ...wanted, addresses: [] };

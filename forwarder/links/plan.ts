@@ -3,7 +3,7 @@
  * The difference between one end as it should be and as it is: a list of
  * operations, empty where they are equal. Pure; held by `plan.test.ts` as text.
  */
-import type { FoundEnd, Neighbour, Route, WantedEnd } from './end.js';
+import type { FoundEnd, Metric, Neighbour, Route, WantedEnd } from './end.js';
 import type { LinkChange, Operation } from './operation.js';
 
 /** What to do to an end that exists. The link comes up before its routes; nothing is taken before its substitute is there. */
@@ -20,7 +20,19 @@ export function planEnd(wanted: WantedEnd, found: FoundEnd): readonly Operation[
 export function freshEnd(wanted: WantedEnd, index: number, peer: number): FoundEnd {
   const { name, mac, mtu } = wanted;
   const empty = { alias: '', addresses: [], failed: [], routes: [], neighbours: [] };
-  return { index, name, mac, mtu, up: false, running: false, autoLinkLocal: true, peer, ...empty };
+  const raw = { up: false, running: false, autoLinkLocal: true, looseFilter: false };
+  return { index, name, mac, mtu, peer, ...raw, ...empty };
+}
+
+/** Whether its routes may have to go behind other interfaces' ones. Those to the other side itself are nobody else's. */
+export function mayStandBehind({ metric, routes }: WantedEnd): boolean {
+  return metric === 'spare' && routes.some(({ via }) => via !== undefined);
+}
+
+/** Whether {@link planEnd} must know what other interfaces' routes lead to. */
+export function mustLookBeside(wanted: WantedEnd, found: FoundEnd): boolean {
+  const isNew = (route: Route): boolean => ownMetric(route, found) === undefined;
+  return mayStandBehind(wanted) && wanted.routes.some(isNew);
 }
 
 function planLink(wanted: WantedEnd, found: FoundEnd): readonly Operation[] {
@@ -32,6 +44,7 @@ function planLink(wanted: WantedEnd, found: FoundEnd): readonly Operation[] {
     ...(found.autoLinkLocal && (wanted.silent === true || wanted.addresses.length > 0)
       ? { noLinkLocal: true as const }
       : {}),
+    ...(wanted.looseFilter === true && !found.looseFilter ? { looseFilter: true as const } : {}),
   };
   const { index } = found;
   // By itself and last: each change of a link that is up makes the kernel walk all IPv6 routes.
@@ -60,13 +73,36 @@ function isGlobal(address: string): boolean {
   return !/^fe[89ab]/.test(address);
 }
 
-function planRoutes(wanted: WantedEnd, { index, routes }: FoundEnd): readonly Operation[] {
+function planRoutes(wanted: WantedEnd, found: FoundEnd): readonly Operation[] {
+  const { index, routes } = found;
   const change = (op: 'add-route' | 'delete-route') => (route: Route) =>
     ({ op, index, route }) as const;
+  const own = wanted.routes.map((route) => {
+    const metric = metricOf(route, wanted.metric ?? 0, found);
+    return metric === 0 ? route : { ...route, metric };
+  });
   return [
-    ...without(wanted.routes, routes, routeKey).map(change('add-route')),
-    ...without(routes, wanted.routes, routeKey).map(change('delete-route')),
+    ...without(own, routes, routeKey).map(change('add-route')),
+    ...without(routes, own, routeKey).map(change('delete-route')),
   ];
+}
+
+function metricOf(route: Route, wanted: Metric, found: FoundEnd): number {
+  if (wanted !== 'spare') return wanted;
+  return ownMetric(route, found) ?? (found.taken?.includes(route.to) ? behind(found) : 0);
+}
+
+/** The metric of a route that stands, if it is one that we would choose. */
+function ownMetric({ to, via }: Route, found: FoundEnd): number | undefined {
+  return found.routes
+    .filter((route) => route.to === to && route.via === via)
+    .map(({ metric = 0 }) => metric)
+    .find((metric) => metric === 0 || metric === behind(found));
+}
+
+/** No two interfaces have the same one. */
+function behind({ index }: FoundEnd): number {
+  return 100 + index;
 }
 
 function planNeighbours(wanted: WantedEnd, { index, neighbours }: FoundEnd): readonly Operation[] {
@@ -87,8 +123,8 @@ function without<T>(all: readonly T[], taken: readonly T[], key: (value: T) => s
   return all.filter((value) => !keys.has(key(value)));
 }
 
-function routeKey({ to, via }: Route): string {
-  return `${to} ${via ?? ''}`;
+function routeKey({ to, via, metric = 0 }: Route): string {
+  return `${to} ${via ?? ''} ${String(metric)}`;
 }
 
 function serves(found: Neighbour, wanted: Neighbour): boolean {

@@ -19,7 +19,14 @@ import {
 } from './codec.js';
 import type { FoundEnd, Neighbour, Route } from './end.js';
 import { addressText, families, prefixText } from './ip.js';
-import { addressMode, flags, ownProtocol, type Message } from './message.js';
+import {
+  addressMode,
+  flags,
+  leastMetric,
+  ownProtocol,
+  sourceFilter,
+  type Message,
+} from './message.js';
 
 /** A link by itself. */
 export type FoundLink = Omit<FoundEnd, 'addresses' | 'failed' | 'routes' | 'neighbours'>;
@@ -47,17 +54,22 @@ export function linksQuery(): Message {
 export function partsQueries(index: number): readonly [Message, Message, Message] {
   const addresses = new AttrStream();
   formatAddressMessage({ kind: 'address', data: { index }, attrs: {} }, addresses);
-  const routes = new AttrStream();
-  const data = { table: mainTable, protocol: ownProtocol };
-  formatRouteMessage({ kind: 'route', data, attrs: { oif: index } }, routes);
   const neighbours = new AttrStream();
   const attrs = { ifindex: putU32(index) };
   formatNeighborMessage({ kind: 'neighbor', data: {}, attrs }, neighbours);
   return [
     dump(MessageType.GETADDR, addresses),
-    dump(MessageType.GETROUTE, routes),
+    routesQuery({ oif: index }),
     dump(MessageType.GETNEIGH, neighbours),
   ];
+}
+
+/** Ask for routes of ours; of all links where none is named. */
+export function routesQuery(attrs: { readonly oif?: number } = {}): Message {
+  const routes = new AttrStream();
+  const data = { table: mainTable, protocol: ownProtocol };
+  formatRouteMessage({ kind: 'route', data, attrs }, routes);
+  return dump(MessageType.GETROUTE, routes);
 }
 
 function dump(type: MessageType, out: AttrStream): Message {
@@ -77,6 +89,7 @@ export function linksOf({ objects }: Answer): readonly FoundLink[] {
       up: data.flags?.up ?? false,
       running: attrs.operstate === operstateUp,
       autoLinkLocal: makesLinkLocal(attrs.afSpec?.get(families.v6)),
+      looseFilter: filtersLoosely(attrs.afSpec?.get(families.v4)),
       peer: attrs.link?.readUInt32LE(0) ?? 0,
     };
   });
@@ -89,6 +102,17 @@ function makesLinkLocal(inet6: Buffer | undefined): boolean {
     if (type === addressMode.attribute) mode = data.readUInt8(0);
   });
   return mode !== addressMode.none;
+}
+
+/** IFLA_INET_CONF is a row of numbers, the first of which is setting 1. */
+function filtersLoosely(inet: Buffer | undefined): boolean {
+  let value = 0;
+  const { attribute, setting, loose } = sourceFilter;
+  parseAttributes(inet ?? Buffer.alloc(0), ({ type, data }) => {
+    if (type === attribute && data.length >= setting * 4)
+      value = data.readUInt32LE((setting - 1) * 4);
+  });
+  return value === loose;
 }
 
 /** A link with its parts, from the answers to {@link partsQueries}. */
@@ -117,11 +141,32 @@ function routeOf(bytes: Buffer, index: number): Route[] {
   if (data.protocol !== ownProtocol) return [];
   const gateway = gatewayThrough(attrs, index);
   if (gateway === undefined) return [];
-  const length = data.dstLen ?? 0;
-  const any = Buffer.alloc(data.family === families.v4 ? 4 : 16);
-  const to = prefixText({ bytes: attrs.dst ?? any, length });
-  return [gateway === 'none' ? { to } : { to, via: addressText(gateway) }];
+  const least = data.family === families.v4 ? leastMetric.v4 : leastMetric.v6;
+  const metric = (attrs.priority ?? 0) - least;
+  return [
+    {
+      to: destinationOf(data, attrs),
+      ...(gateway === 'none' ? {} : { via: addressText(gateway) }),
+      ...(metric === 0 ? {} : { metric }),
+    },
+  ];
 }
+
+/** Where routes of ours lead that do not go through the link with that index. */
+export function takenBeside({ objects }: Answer, index: number): readonly string[] {
+  return objects.flatMap(({ data: bytes }) => {
+    const { data, attrs } = parseRouteMessage(bytes);
+    const isOther = data.protocol === ownProtocol && gatewayThrough(attrs, index) === undefined;
+    return isOther ? [destinationOf(data, attrs)] : [];
+  });
+}
+
+function destinationOf({ family, dstLen = 0 }: RouteData, { dst }: RouteAttrs): string {
+  const any = Buffer.alloc(family === families.v4 ? 4 : 16);
+  return prefixText({ bytes: dst ?? any, length: dstLen });
+}
+
+type RouteData = ReturnType<typeof parseRouteMessage>['data'];
 
 /** The gateway of a route through the link; IPv6 joins routes of one prefix and metric into one of several hops. */
 export function gatewayThrough(attrs: RouteAttrs, index: number): Buffer | 'none' | undefined {

@@ -8,10 +8,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KernelError } from '../../api/errors/kernel-error.js';
 import type { Netns } from '../../bpf/netns/netns.js';
 import { decode, encode, type Answer } from './batch.js';
-import type { FoundEnd } from './end.js';
+import type { FoundEnd, WantedEnd } from './end.js';
 import { message, type Message } from './message.js';
 import { describe, type Operation } from './operation.js';
-import { endOf, linkQuery, linksOf, linksQuery, partsQueries, type FoundLink } from './query.js';
+import { mustLookBeside } from './plan.js';
+import {
+  endOf,
+  linkQuery,
+  linksOf,
+  linksQuery,
+  partsQueries,
+  routesQuery,
+  takenBeside,
+  type FoundLink,
+} from './query.js';
 
 const { EEXIST, EADDRNOTAVAIL, ENODEV, ENOENT, ESRCH, EINTR } = constants.errno;
 
@@ -49,6 +59,20 @@ export async function findEnd(
   const bad = again.find((part) => !complete(part));
   if (bad !== undefined) throw new KernelError(bad.errno || EINTR, `read link ${name}`, bad.text);
   return endOf(link, again);
+}
+
+/** The end with what is to be known to choose metrics; asks only where that matters. */
+export async function lookBeside(
+  netns: Netns,
+  wanted: WantedEnd,
+  found: FoundEnd,
+): Promise<FoundEnd> {
+  if (!mustLookBeside(wanted, found)) return found;
+  const [answer] = await ask(netns, [routesQuery()]);
+  if (answer === undefined || !complete(answer)) {
+    throw new KernelError(answer?.errno || EINTR, 'read routes', answer?.text);
+  }
+  return { ...found, taken: takenBeside(answer, found.index) };
 }
 
 /** The links of those names, nothing in the place of one that is not there. */

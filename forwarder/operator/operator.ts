@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What an operator may ask of a running forwarder. The operator's socket offers it (`server.ts`). */
+import type { ServicePolicy } from '../../api/site/classes.js';
 import type { SteeringPolicy } from '../../api/site/types.js';
 import type { FlowText } from './flow.js';
+import type { SessionChange, SessionEvent } from './session-event.js';
 
 /** Who answers. */
 export interface About {
@@ -35,11 +37,36 @@ export interface InForce {
   readonly ms: number;
 }
 
+/** A steered wire, as far as its client said it. */
+export interface SteeredClient {
+  /** Connection id at this hop. */
+  readonly id: string;
+  /** Of its Request: rules may ask for them. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the client's interface, with a length. */
+  readonly addresses: readonly string[];
+}
+
+/** What packets are steered by: policies rule by rule, and what rules ask of clients. */
+export interface Steered {
+  readonly generation: number;
+  readonly services: readonly ServicePolicy[];
+  readonly wires: readonly SteeredClient[];
+}
+
+/** What one who follows the sessions has; disposed, nothing more is told. */
+export interface Following extends Disposable {
+  /** The sessions that are open now, put into words as they are taken. */
+  readonly present: Iterable<SessionChange>;
+}
+
 /** See the head of this file. */
 export interface Operator {
   readonly about: About;
   /** All of the node, those of the site's file too. */
   policies(): readonly PolicyInfo[];
+  /** What is in force, in the policies' own words: the tables have only bits of it. */
+  steered(): Steered;
   /** Put these over those of the same names, all at once, and keep them; what fails changes nothing. */
   applyPolicies(documents: readonly PolicyDocument[]): Promise<InForce>;
   /** Forget an applied policy; that of the site's file, if there is one, is in force again. */
@@ -52,4 +79,9 @@ export interface Operator {
   unpinAll(wire?: string): Promise<number>;
   /** The operator's hand on a strand. */
   setStrand(name: string, up: boolean): Promise<void>;
+  /**
+   * Hear what happens to sessions, a part at a time. Nothing between `present` and what is told is
+   * missing; what happened a moment before may be told too. RESOURCE_EXHAUSTED where too many follow.
+   */
+  followSessions(told: (events: readonly SessionEvent[]) => void): Following;
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { Logger } from '../../api/log/log.js';
 import { FieldError, parsed } from './answers.js';
 import { policyDocuments } from './documents.js';
+import type { EventStreams } from './event-streams.js';
 import { parseFlow } from './flow.js';
 import type { Operator } from './operator.js';
 
@@ -31,9 +32,15 @@ const unpinAllBody = body({
 const strandBody = body({ up: z.boolean({ error: 'true or false' }) });
 
 /** Add the routes. */
-export function addRoutes(server: FastifyInstance, operator: Operator, log: Logger): void {
+export function addRoutes(
+  server: FastifyInstance,
+  operator: Operator,
+  streams: EventStreams,
+  log: Logger,
+): void {
   server.get('/version', () => operator.about);
   policyRoutes(server, operator, log);
+  eventRoute(server, streams, log);
 
   server.post('/pins', async (request) => {
     const { wire, strand, ...flow } = parsed(pinBody, request.body);
@@ -67,8 +74,29 @@ export function addRoutes(server: FastifyInstance, operator: Operator, log: Logg
   });
 }
 
+function eventRoute(server: FastifyInstance, streams: EventStreams, log: Logger): void {
+  // A HEAD of it would have no end.
+  server.get('/sessions/events', { exposeHeadRoute: false }, (_request, reply) => {
+    const { raw } = reply;
+    const reader = streams.open(raw, () => {
+      reply.hijack();
+      raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+    });
+    log.info('sessions are followed');
+    reader.then(
+      (end) => log.info({ end }, 'sessions are followed no more'),
+      (reason: unknown) => {
+        log.error({ err: reason }, 'sessions cannot be followed');
+        raw.destroy();
+      },
+    );
+  });
+}
+
 function policyRoutes(server: FastifyInstance, operator: Operator, log: Logger): void {
   server.get('/policies', () => ({ policies: operator.policies() }));
+
+  server.get('/steered', () => operator.steered());
 
   server.post<{ Querystring: { file?: string } }>('/policies', async (request) => {
     if (typeof request.body !== 'string') {

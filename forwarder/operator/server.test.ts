@@ -79,6 +79,7 @@ t.test('each route asks the operator and answers in JSON', async (t) => {
     body: { policies: operator.policies() },
   });
   const text = `${policy('a')}---\n${policy('b')}`;
+  t.strictSame(await ask('GET', '/steered'), { code: 200, body: operator.steered() });
   t.strictSame(await ask('POST', '/policies', text, 'application/yaml'), {
     code: 200,
     body: { policies: ['a', 'b'], generation: 7, ms: 3 },

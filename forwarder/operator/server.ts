@@ -12,8 +12,10 @@ import { status } from '@grpc/grpc-js';
 import { fastify, type FastifyInstance } from 'fastify';
 import { WireError } from '../../api/errors/wire-error.js';
 import { clear } from '../../api/grpc/listen.js';
+import { systemClock, type Clock } from '../../api/chain/clock.js';
 import type { Logger } from '../../api/log/log.js';
 import { refusalOf, type ErrorBody } from './answers.js';
+import { EventStreams } from './event-streams.js';
 import type { Operator } from './operator.js';
 import { addRoutes } from './routes.js';
 
@@ -23,6 +25,8 @@ export interface OperatorOptions {
   /** Of the socket. Folders above it are made. */
   readonly path: string;
   readonly log: Logger;
+  /** The machine's where none is given. */
+  readonly clock?: Clock;
   /** How long a client may take to send a request, in milliseconds. */
   readonly patienceMs?: number;
 }
@@ -62,12 +66,14 @@ export async function serveOperator(options: OperatorOptions): Promise<OperatorS
     const body: ErrorBody = { error: { message: `${method} ${url} is not known here` } };
     return reply.code(404).send(body);
   });
-  addRoutes(server, operator, log);
+  const streams = new EventStreams({ operator, clock: options.clock ?? systemClock });
+  addRoutes(server, operator, streams, log);
   await server.ready();
   await listen(server.server, path);
   log.info({ path }, 'operator socket');
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
+    streams.close();
     await closed(server.server);
     await server.close();
   };

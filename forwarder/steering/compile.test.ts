@@ -33,6 +33,7 @@ function policyOf(...matches: Partial<RuleMatch>[]): SteeringPolicy {
       class: 'bulk',
       mark: undefined,
     })),
+    httpRules: [],
     default: 'best-effort',
   };
 }

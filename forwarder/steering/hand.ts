@@ -2,9 +2,11 @@
 /** The operator's hand on the data plane: policies, pins, strands. */
 import { status } from '@grpc/grpc-js';
 import { WireError } from '../../api/errors/wire-error.js';
+import { servicesOf } from '../../api/site/classes.js';
 import { parseFlow, type FlowText } from '../operator/flow.js';
 import type { NodePolicies } from '../operator/node-policies.js';
 import type { About, Operator } from '../operator/operator.js';
+import type { SessionFeed } from './session-feed.js';
 import type { Steering } from './steering.js';
 
 /** What the hand reaches. */
@@ -12,17 +14,29 @@ export interface HandOptions {
   readonly about: About;
   readonly steering: Steering;
   readonly policies: NodePolicies;
+  readonly feed: SessionFeed;
+  /** Of the client's interface; none where the wire is not known. */
+  readonly addressesOf: (wire: string) => readonly string[];
 }
 
 /** The operator of a running forwarder. */
-export function hand({ about, steering, policies }: HandOptions): Operator {
+export function hand(options: HandOptions): Operator {
+  const { about, steering, policies, feed, addressesOf } = options;
   const { sessions } = steering;
   return {
     about,
     policies: () => policies.all,
+
+    steered: () => ({
+      generation: steering.plane.generation,
+      services: servicesOf(policies.files),
+      wires: steering.wires.map(({ id, labels }) => ({ id, labels, addresses: addressesOf(id) })),
+    }),
+
     applyPolicies: (documents) => policies.apply(documents),
     removePolicy: (name) => policies.remove(name),
     setStrand: (name, up) => steering.setStrand(name, up),
+    followSessions: (told) => feed.follow(told),
 
     pin(wire: string, flow: FlowText, strand: string): Promise<void> {
       return steering.inLine(() => {

@@ -13,6 +13,7 @@ import { need } from '../../bpf/loader/features.js';
 import { gracePeriod } from '../../bpf/loader/grace.js';
 import * as layout from '../../bpf/loader/layout.js';
 import type { BpfMap } from '../../bpf/loader/map.js';
+import { RingBuffer, type RingOptions } from '../../bpf/loader/ring.js';
 import { objectPath } from '../../bpf/loader/objects.js';
 import { Table } from './table.js';
 
@@ -40,8 +41,11 @@ export class Plane implements Disposable {
   readonly #opened: OpenedPlane;
   readonly #control: BpfMap;
   readonly #strands: BpfMap;
+  readonly #lost: BpfMap;
   readonly #directory: string;
   readonly #names = new Map<string, string>();
+  /** What numbers of wires and strands meant last: one may be told of a moment after it went. */
+  readonly #former = new Map<string, string>();
 
   private constructor(opened: OpenedPlane, { directory, insertRate }: PlaneOptions) {
     this.#opened = opened;
@@ -49,6 +53,7 @@ export class Plane implements Disposable {
     this.tables = tablesOf((name) => opened.map(name));
     this.#control = opened.map('control');
     this.#strands = opened.map('strands');
+    this.#lost = opened.map('lost');
     this.ruleStats = opened.map('rule_stats');
     const { offsets } = layout.control;
     this.#control.store32(0, offsets.layout, layout.layoutVersion);
@@ -101,7 +106,7 @@ export class Plane implements Disposable {
     const number = layout.kinds[kind];
     const key = nameKey(number, id);
     if (text === undefined) {
-      if (this.#names.delete(key)) this.tables.names.delete({ kind: number, id });
+      this.#forget(kind, id);
       return;
     }
     const json = fitting(text);
@@ -116,11 +121,40 @@ export class Plane implements Disposable {
     return text === undefined ? undefined : parse(text);
   }
 
+  /** What a number means, or of a wire or strand that is gone meant last. */
+  lastNameOf(kind: Kind, id: number): Readonly<Record<string, string>> | undefined {
+    const text = this.#former.get(nameKey(layout.kinds[kind], id));
+    return this.nameOf(kind, id) ?? (text === undefined ? undefined : parse(text));
+  }
+
   /** All numbers of a kind that mean something. */
   namesOf(kind: Kind): ReadonlyMap<number, Readonly<Record<string, string>>> {
     const prefix = `${String(layout.kinds[kind])}:`;
     const own = [...this.#names].filter(([key]) => key.startsWith(prefix));
     return new Map(own.map(([key, text]) => [Number(key.slice(prefix.length)), parse(text)]));
+  }
+
+  /** Whether the programs tell what happens to sessions. */
+  get eventsWanted(): boolean {
+    return this.#control.load32(0, layout.control.offsets.events) !== 0;
+  }
+  set eventsWanted(wanted: boolean) {
+    this.#control.store32(0, layout.control.offsets.events, wanted ? 1 : 0);
+  }
+
+  /** What the programs tell of sessions; at rest. */
+  events(options: Omit<RingOptions, 'recordSize'>): RingBuffer {
+    const pin = `${this.#directory}/maps/events`;
+    return RingBuffer.open(pin, { ...options, recordSize: layout.event.size });
+  }
+
+  /** How many records found no room since it was last asked, by whatever life. */
+  takeLost(): number {
+    const { counted, told } = layout.lost.offsets;
+    const now = this.#lost.load32(0, counted);
+    const count = (now - this.#lost.load32(0, told)) >>> 0;
+    if (count > 0) this.#lost.store32(0, told, now);
+    return count;
   }
 
   /** Remove all of it: nothing is steered any more. Then dispose. */
@@ -142,6 +176,16 @@ export class Plane implements Disposable {
     const where = { ifindex, hook: 'ingress', pin: this.#pin(program, ifindex) } as const;
     const how = program === 'wire_tx' ? 'clsact' : undefined;
     return attach(this.#opened.program(program), where, how);
+  }
+
+  #forget(kind: Kind, id: number): void {
+    const number = layout.kinds[kind];
+    const key = nameKey(number, id);
+    const text = this.#names.get(key);
+    if (text === undefined) return;
+    if (kind === 'wire' || kind === 'strand') this.#former.set(key, text);
+    this.#names.delete(key);
+    this.tables.names.delete({ kind: number, id });
   }
 
   #pin(program: string, ifindex: number): string {

@@ -25,6 +25,7 @@ const any: SteeringPolicy = {
     },
   ],
   rules: [],
+  httpRules: [],
   default: 'any',
 };
 

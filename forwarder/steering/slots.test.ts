@@ -36,7 +36,14 @@ function policyClass(name: string, links: Links, more: Partial<PolicyClass> = {}
 }
 
 function policyOf(...classes: PolicyClass[]): SteeringPolicy {
-  return { name: 'test', services: ['wan'], classes, rules: [], default: 'best-effort' };
+  return {
+    name: 'test',
+    services: ['wan'],
+    classes,
+    rules: [],
+    httpRules: [],
+    default: 'best-effort',
+  };
 }
 
 /** How many slots each strand has, level by level. */

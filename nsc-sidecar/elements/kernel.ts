@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The client's half of a KERNEL mechanism: says in which network namespace,
- * and under which name, the forwarder is to make the interface.
+ * under which name, and with which metric the forwarder is to make the interface.
  *
- * When: on the way in; the name is that of the Request's preference or, on a
+ * When: on the way in; name and metric are those of the Request's preference or, on a
  * refresh, of the mechanism chosen before.
  * Where: in a client chain, before `remote`.
  * Leaves: nothing; the forwarder makes the interface and removes it.
@@ -29,7 +29,12 @@ export function kernel(namespaceUrl: string): Step {
         wished?.parameters[keys.name] ??
         chosen?.parameters[keys.name] ??
         interfaceNameFor(connection.networkService, connection.id);
-      const parameters = { [keys.inodeUrl]: namespaceUrl, [keys.name]: name };
+      const metric = wished?.parameters[keys.metric] ?? chosen?.parameters[keys.metric];
+      const parameters = {
+        [keys.inodeUrl]: namespaceUrl,
+        [keys.name]: name,
+        ...(metric === undefined ? {} : { [keys.metric]: metric }),
+      };
       const mechanism = chosen && {
         ...chosen,
         parameters: { ...chosen.parameters, ...parameters },

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `npm run bench -- NAME [--json]`: runs one benchmark and prints its figures; it fails only when it could not measure. */
 import { parseArgs } from 'node:util';
+import { mesh } from './mesh.js';
 import { request } from './request.js';
 import { steering } from './steering.js';
 import { wire } from './wire.js';
 import { report, type Report } from './report.js';
 
 const benches: Readonly<Record<string, (report: Report) => Promise<void>>> = {
+  mesh,
   request,
   steering,
   wire,

@@ -5,17 +5,20 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import { systemClock } from '../../api/chain/clock.js';
 import { leakedHandles } from '../../bpf/loader/addon.js';
 import { attach } from '../../bpf/loader/attach.js';
 import { gracePeriod } from '../../bpf/loader/grace.js';
 import type { BpfMap } from '../../bpf/loader/map.js';
 import { BpfObject } from '../../bpf/loader/object.js';
 import type { Program } from '../../bpf/loader/program.js';
+import { RingBuffer } from '../../bpf/loader/ring.js';
 import { u32 } from './number.js';
 
 let object: BpfObject | undefined;
 let map: BpfMap | undefined;
 let program: Program | undefined;
+let ring: RingBuffer | undefined;
 const pending: Promise<unknown>[] = [];
 
 const [path = '', links = '', ...words] = isMainThread
@@ -25,6 +28,7 @@ const [path = '', links = '', ...words] = isMainThread
 const steps: Readonly<Record<string, () => unknown>> = {
   open: () => (object = BpfObject.open(path)),
   load: () => object?.load(),
+  'load pinned': () => object?.load({ pinDirectory: links }),
   map: () => (map = object?.map('control')),
   program: () => (program = object?.program('count')),
   store: () => map?.store32(0, 4, 7),
@@ -35,6 +39,10 @@ const steps: Readonly<Record<string, () => unknown>> = {
   filter: () => start(() => attach(program as Program, place('clsact'), 'clsact')),
   grace: () => start(gracePeriod),
   wait: () => Promise.all(pending),
+  ring: () => (ring = openRing()),
+  'read ring': () => ring?.read(),
+  'rest ring': () => ring?.rest(),
+  'close ring': () => ring?.[Symbol.dispose](),
   'close object': () => object?.[Symbol.dispose](),
   'close map': () => map?.[Symbol.dispose](),
   'close program': () => program?.[Symbol.dispose](),
@@ -43,11 +51,16 @@ const steps: Readonly<Record<string, () => unknown>> = {
   'use closed object': () => mustThrow(() => object?.load()),
   'attach closed program': () =>
     start(() => mustReject(() => attach(program as Program, place('x'), 'tcx'))),
-  forget: () => (object = map = program = undefined),
+  forget: () => (object = map = program = ring = undefined),
   collect,
   worker: () => inWorker(false),
   'worker that is ended': () => inWorker(true),
 };
+
+function openRing(): RingBuffer {
+  const onRecords = (): void => undefined;
+  return RingBuffer.open(`${links}/events`, { recordSize: 72, clock: systemClock, onRecords });
+}
 
 function place(name: string) {
   return { ifindex: 1, hook: 'ingress', pin: `${links}/${name}` } as const;
@@ -89,7 +102,9 @@ async function collect(): Promise<void> {
 
 /** The same in an environment that ends before the process. */
 async function inWorker(ended: boolean): Promise<void> {
-  const rest = ['open', 'load', 'map', 'program', 'store', 'attach', 'grace'];
+  const rest = words.includes('load pinned')
+    ? ['ring', 'read ring']
+    : ['open', 'load', 'map', 'program', 'store', 'attach', 'grace'];
   const worker = new Worker(new URL(import.meta.url), {
     workerData: [path, links, ...rest, ...(ended ? ['stay'] : [])],
   });

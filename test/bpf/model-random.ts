@@ -67,6 +67,7 @@ export function randomPolicy(random: Random, rules: number): SteeringPolicy {
         mark,
       };
     }),
+    httpRules: [],
     default: 'd',
   };
 }

@@ -134,12 +134,21 @@ function ip6(options: IpOptions, payload: Buffer): Buffer {
   );
 }
 
+/** Flags of TCP's header. */
+export const tcpFlags = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
+
 /** A header of TCP, without options. */
-export function tcp(source: number, destination: number, data: Buffer = Buffer.alloc(0)): Buffer {
+export function tcp(
+  source: number,
+  destination: number,
+  data: Buffer = Buffer.alloc(0),
+  flags = 0,
+): Buffer {
   const header = Buffer.alloc(20);
   header.writeUInt16BE(source, 0);
   header.writeUInt16BE(destination, 2);
   header[12] = 0x50;
+  header[13] = flags;
   return Buffer.concat([header, data]);
 }
 

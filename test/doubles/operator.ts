@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** An operator that remembers what it was asked, and fails when told to. */
 import type { FlowText } from '../../forwarder/operator/flow.js';
-import type { InForce, Operator, PolicyDocument } from '../../forwarder/operator/operator.js';
+import type {
+  Following,
+  InForce,
+  Operator,
+  PolicyDocument,
+  Steered,
+} from '../../forwarder/operator/operator.js';
+import type { SessionChange, SessionEvent } from '../../forwarder/operator/session-event.js';
 
 /** See the head of this file. */
 export class RecordingOperator implements Operator {
@@ -16,6 +23,11 @@ export class RecordingOperator implements Operator {
     return [
       { name: 'default', services: ['wan'], from: 'site', rules: 2, classes: ['a'] },
     ] as const;
+  }
+
+  steered(): Steered {
+    const wires = [{ id: 'w', labels: { app: 'sip' }, addresses: ['172.16.0.1/32'] }];
+    return { generation: 7, services: [], wires };
   }
 
   async applyPolicies(documents: readonly PolicyDocument[]): Promise<InForce> {
@@ -43,6 +55,18 @@ export class RecordingOperator implements Operator {
 
   setStrand(name: string, up: boolean): Promise<void> {
     return this.#ask('strand', name, up);
+  }
+
+  /** The sessions that are there for whoever follows. */
+  present: Iterable<SessionChange> = [];
+  readonly followers = new Set<(events: readonly SessionEvent[]) => void>();
+
+  followSessions(told: (events: readonly SessionEvent[]) => void): Following {
+    const { failure, present } = this;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure;
+    this.followers.add(told);
+    return { present, [Symbol.dispose]: () => void this.followers.delete(told) };
   }
 
   async #ask(...question: unknown[]): Promise<void> {

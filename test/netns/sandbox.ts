@@ -30,6 +30,7 @@ export interface Shown {
   readonly dst?: string;
   readonly dev?: string;
   readonly gateway?: string;
+  readonly metric?: number;
   readonly protocol?: string;
   readonly lladdr?: string;
   readonly state?: readonly string[];

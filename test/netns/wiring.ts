@@ -19,6 +19,8 @@ export interface Said {
   readonly srcRoutes?: readonly { prefix: string; nextHop?: string }[];
   readonly name?: string;
   readonly endpointName?: string;
+  /** As ours say it; without it the client is a stock one. */
+  readonly metric?: string;
 }
 
 /** A bench for wires. */
@@ -65,6 +67,9 @@ export async function wishFor(
   const connection = Connection.fromPartial({
     id,
     payload,
+    mechanism: {
+      parameters: said.metric === undefined ? {} : { 'wanwire.metric': said.metric },
+    },
     context: {
       MTU: mtu,
       ipContext: {

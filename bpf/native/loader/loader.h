@@ -59,6 +59,7 @@ struct job {
 /* --- handle.c: handles, errors, arguments */
 napi_value close_handle(napi_env env, napi_callback_info info);
 napi_value leaks(napi_env env, napi_callback_info info);
+void count_leak(void);
 /* for libbpf_set_print */
 int on_said(enum libbpf_print_level level, const char *format, va_list args);
 napi_value error_of(napi_env env, int err, const char *call, const char *said);
@@ -116,6 +117,12 @@ napi_value load32(napi_env env, napi_callback_info info);
 napi_value update_batch(napi_env env, napi_callback_info info);
 napi_value remove_batch(napi_env env, napi_callback_info info);
 napi_value entries(napi_env env, napi_callback_info info);
+
+/* --- ring.c */
+napi_value open_ring(napi_env env, napi_callback_info info);
+napi_value read_ring(napi_env env, napi_callback_info info);
+napi_value rest_ring(napi_env env, napi_callback_info info);
+napi_value close_ring(napi_env env, napi_callback_info info);
 
 /* --- job.c: the doors of link.c, filter.c and grace.c */
 static inline void failed(struct job *job, const char *call, int err)

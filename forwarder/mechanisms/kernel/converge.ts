@@ -13,7 +13,7 @@ import { WireError } from '../../../api/errors/wire-error.js';
 import type { Netns } from '../../../bpf/netns/netns.js';
 import type { FoundEnd } from '../../links/end.js';
 import { freshEnd, planEnd } from '../../links/plan.js';
-import { apply, findEnd, running } from '../../links/session.js';
+import { apply, findEnd, lookBeside, running } from '../../links/session.js';
 import { openPlace, placeKey } from '../../namespaces/namespaces.js';
 import type { Reaper } from './reaper.js';
 import type { Side, Wish } from './side.js';
@@ -72,6 +72,8 @@ async function make({ near, far, wish }: Convergence): Promise<Indexes> {
   const index = randomInt(1 << 11, 1 << 19) * 2;
   const indexes = { near: index, far: index + 1 };
   const { client, endpoint } = wish;
+  const empty = freshEnd(client.wanted, indexes.near, indexes.far);
+  const fresh = await lookBeside(near, client.wanted, empty);
   await apply(
     near,
     [
@@ -80,7 +82,7 @@ async function make({ near, far, wish }: Convergence): Promise<Indexes> {
         near: { ...endOf(client), index: indexes.near },
         far: { ...endOf(endpoint), index: indexes.far },
       },
-      ...planEnd(client.wanted, freshEnd(client.wanted, indexes.near, indexes.far)),
+      ...planEnd(client.wanted, fresh),
     ],
     far,
   );
@@ -127,7 +129,8 @@ async function isSettled(
     }
     return false;
   }
-  const plans = [planEnd(client.wanted, near), planEnd(endpoint.wanted, far)] as const;
+  const known = await lookBeside(work.near, client.wanted, near);
+  const plans = [planEnd(client.wanted, known), planEnd(endpoint.wanted, far)] as const;
   await Promise.all([apply(work.near, plans[0]), apply(work.far, plans[1])]);
   if (plans[0].length + plans[1].length > 0) return false;
   if (!near.running) await running(work.near, client.name);

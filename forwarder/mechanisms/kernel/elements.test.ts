@@ -47,6 +47,16 @@ const bad: readonly (readonly [string, Record<string, string>, RegExp])[] = [
   ['a slash', { inodeURL, name: 'a/b' }, /contains "\/"/],
   ['a space', { inodeURL, name: 'a b' }, /contains " "/],
   ['no namespace', { name: 'nsm-1' }, /parameters.inodeURL: "" is not valid: want inode:/],
+  [
+    'no metric',
+    { inodeURL, name: 'nsm-1', 'wanwire.metric': '-1' },
+    /^mechanism.parameters.wanwire.metric: "-1" is not valid: want 0 to 65535/,
+  ],
+  [
+    'too high a metric',
+    { inodeURL, name: 'nsm-1', 'wanwire.metric': '65536' },
+    /wanwire.metric: "65536" is not valid/,
+  ],
   ['half a namespace', { inodeURL: 'inode://4', name: 'nsm-1' }, /inodeURL: "inode:\/\/4"/],
 ];
 for (const [what, parameters, message] of bad) {

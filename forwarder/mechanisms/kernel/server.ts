@@ -16,6 +16,7 @@ import {
 } from '../../../api/elements/kernel-mechanism.js';
 import { invalid } from '../../../api/errors/wire-error.js';
 import type { Mechanism } from '../../../api/gen/connection.js';
+import { metricIn } from '../../facets/beside.js';
 import type { Namespaces } from '../../namespaces/namespaces.js';
 import { clientSocket, type Socket } from './side.js';
 
@@ -29,6 +30,7 @@ export function kernelServer(namespaces: Namespaces): Step {
       const { connection } = request;
       const spare = interfaceNameFor(connection.networkService, connection.id);
       const mechanism = named(connection.mechanism, spare);
+      metricIn(mechanism, 'mechanism');
       call.state.set(clientSocket, await socketOf(namespaces, mechanism, 'mechanism'));
       return next(call, { ...request, connection: { ...connection, mechanism } });
     },

@@ -6,9 +6,11 @@
  * Leaves: the interfaces, on purpose; they carry the connection's id as alias.
  */
 import { status } from '@grpc/grpc-js';
+import { Turns } from '../../../api/chain/turns.js';
 import type { Logger } from '../../../api/log/log.js';
 import { WireError } from '../../../api/errors/wire-error.js';
 import type { Netns } from '../../../bpf/netns/netns.js';
+import { mayStandBehind } from '../../links/plan.js';
 import type { Deaths } from '../../namespaces/deaths.js';
 import { openPlace, placeKey } from '../../namespaces/namespaces.js';
 import { converge, type Indexes } from './converge.js';
@@ -34,6 +36,7 @@ export class Wires {
   readonly #options: WiresOptions;
   readonly #wires = new Map<string, Wire>();
   readonly #ids = new Map<string, Set<string>>();
+  readonly #turns = new Map<string, Turns>();
 
   constructor(options: WiresOptions) {
     this.#options = options;
@@ -58,6 +61,7 @@ export class Wires {
   async realise(wish: Wish): Promise<Wire> {
     const before = this.#wires.get(wish.id);
     this.#keep({ ...before, wish });
+    using _turn = await this.#turn(wish.client);
     const { log, deaths, reaper } = this.#options;
     const [near, far] = await openBoth(wish);
     using _near = near;
@@ -98,6 +102,21 @@ export class Wires {
     using _far = far;
     await this.#options.deaths.watch(near, placeKey(wire.wish.client.place.id));
     await this.#options.deaths.watch(far, placeKey(wire.wish.endpoint.place.id));
+  }
+
+  /** Wires that find their metrics beside each other do so one by one. */
+  async #turn({ place, wanted }: Side): Promise<Disposable | undefined> {
+    if (!mayStandBehind(wanted)) return undefined;
+    const key = placeKey(place.id);
+    const turns = this.#turns.get(key) ?? new Turns();
+    this.#turns.set(key, turns);
+    const turn = await turns.take(new AbortController().signal);
+    return {
+      [Symbol.dispose]: () => {
+        turn[Symbol.dispose]();
+        if (turns.idle) this.#turns.delete(key);
+      },
+    };
   }
 
   #keep(wire: Wire): void {

@@ -28,7 +28,13 @@ interface Context {
   };
 }
 
-function wish(context: Context, more: { id?: string; payload?: string } = {}): Wish {
+interface More {
+  id?: string;
+  payload?: string;
+  mechanism?: { parameters: Record<string, string> };
+}
+
+function wish(context: Context, more: More = {}): Wish {
   const connection = Connection.fromPartial({ id: 'id-1', payload: 'IP', context, ...more });
   return wishOf(connection, { forwarder: 'f', client, endpoint, facets: kernelFacets });
 }
@@ -63,6 +69,14 @@ t.test('what a point-to-point endpoint answers, on both sides', async (t) => {
   t.match(endpoint.wanted, { ...common, name: 'nse-1', mac: macs.endpoint });
   t.same(endpoint.wanted.routes, [{ to: '172.16.0.1/32' }, { to: 'fd00::1/128' }]);
   t.same(endpoint.wanted.neighbours[0], { ip: '172.16.0.1', mac: macs.client, permanent: true });
+});
+
+t.test('the client says the metric of its routes, a stock one does not', async (t) => {
+  const parameters = { 'wanwire.metric': '2' };
+  const said = wish({}, { mechanism: { parameters } });
+  t.match(said.client.wanted, { metric: 2, looseFilter: true });
+  t.match(said.endpoint.wanted, { metric: 0, looseFilter: false });
+  t.match(wish({}).client.wanted, { metric: 'spare', looseFilter: true });
 });
 
 t.test('addresses of one network need no route to each other', async (t) => {

@@ -18,7 +18,14 @@ const byName = (name: string, weight: number) => ({ name, class: undefined, weig
 export function weighted(fibre: number, lte: number): SteeringPolicy {
   const links = [byName('fibre', fibre), byName('lte', lte)];
   const classes = [{ name: 'both', links, ...strict }];
-  return { name: 'weighted', services: ['wan'], classes, rules: [], default: 'both' };
+  return {
+    name: 'weighted',
+    services: ['wan'],
+    classes,
+    rules: [],
+    httpRules: [],
+    default: 'both',
+  };
 }
 
 /** So many rules, of which only the last fits a blast's packets. */
@@ -45,5 +52,5 @@ export function ruled(count: number): SteeringPolicy {
     return { name, links: [byName(name, 1)], ...strict };
   });
   const rules = [...misses, hit];
-  return { name: 'ruled', services: ['wan'], classes, rules, default: 'fibre' };
+  return { name: 'ruled', services: ['wan'], classes, rules, httpRules: [], default: 'fibre' };
 }
