@@ -24,6 +24,8 @@ const session = (of: Partial<Session>): Session => ({
   mark: noMark,
   flags: 0,
   moves: 0,
+  dscp: 255,
+  pad: 0,
   tx_packets: 0n,
   tx_bytes: 0n,
   rx_packets: 0n,
