@@ -87,7 +87,6 @@ t.test('the wire of one machine', async (t) => {
 });
 
 const stops: readonly (readonly [args: readonly string[], act: string])[] = [
-  [[], '1  Request'],
   [[], '3  Swap'],
   [[], '4  Pull'],
   [['--local'], '2  Ping'],
@@ -113,7 +112,8 @@ t.test('killed, it leaves no process, and the next one takes the lab away', asyn
   const next = await demo(t, [], (_title, pid) => {
     process.kill(pid, 'SIGINT');
   });
-  t.equal(next.code, 130);
+  t.equal(next.code, 130, 'stopped at its first act');
+  t.match(next.errors, 'stopped by SIGINT');
   t.same(next.leavings(), []);
   // Its folder of sockets nobody can know.
   t.same(
