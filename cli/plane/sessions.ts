@@ -186,7 +186,7 @@ function decode({ key, value, six }: Raw, { reading, atMs }: SessionReading): Se
     mark: mark === layout.noMark ? null : dscpText(mark),
     counters: countersOf(value),
     idleMs: Math.max(0, Math.round(atMs - u64(value, offsets.last_ns) / 1e6)),
-    moves: value.readUInt32LE(offsets.moves),
+    moves: value.readUInt16LE(offsets.moves),
     pinned: (flags & layout.sessionFlags.pinned) !== 0,
     learned,
     fragment: (flags & layout.sessionFlags.fragment) !== 0,
