@@ -63,7 +63,7 @@ function headLines({ bold, green, red, yellow }: Paint, now: Whole): string[] {
     `site ${printable(site) || '-'}`,
     ...(version === null ? [] : [`version ${printable(version)}`]),
     `routing ${routing === null ? '-' : printable(routing)}`,
-    `attached by ${kind ?? '-'} (${String(programs)})`,
+    `attached by ${kind === 'mixed' ? 'tcx and clsact' : (kind ?? '-')} (${String(programs)})`,
   ];
   const generation =
     plane.generation === 0

@@ -9,6 +9,7 @@ import { rmSync } from 'node:fs';
 import type { Logger } from '../../api/log/log.js';
 import { openPlane, type OpenedPlane } from '../../bpf/loader/adopt.js';
 import { attach, type Attachment } from '../../bpf/loader/attach.js';
+import { need } from '../../bpf/loader/features.js';
 import { gracePeriod } from '../../bpf/loader/grace.js';
 import * as layout from '../../bpf/loader/layout.js';
 import type { BpfMap } from '../../bpf/loader/map.js';
@@ -59,6 +60,7 @@ export class Plane implements Disposable {
 
   /** Adopt what is pinned there, or load it. */
   static async open(options: PlaneOptions): Promise<Plane> {
+    need('lpmTries', 'mmapableArrays', 'tunnelLocalAddress');
     const { directory, sessions, log } = options;
     const maxEntries = { sessions4: sessions, sessions6: sessions };
     const opened = await openPlane(directory, objectPath('wire'), { maxEntries });
@@ -131,10 +133,15 @@ export class Plane implements Disposable {
     rmSync(this.#pin(program, ifindex), { force: true });
   }
 
-  /** Steer what comes in there, from a wire's host end or from other nodes. */
+  /**
+   * Steer what comes in there, from a wire's host end or from other nodes. A host
+   * end is ours alone and gets a filter: each tcx link costs a grace period of
+   * RCU with the kernel's network lock held, once more when the device goes.
+   */
   attach(program: 'wire_tx' | 'wire_rx', ifindex: number): Promise<Attachment> {
-    const pin = this.#pin(program, ifindex);
-    return attach(this.#opened.program(program), { ifindex, hook: 'ingress', pin });
+    const where = { ifindex, hook: 'ingress', pin: this.#pin(program, ifindex) } as const;
+    const how = program === 'wire_tx' ? 'clsact' : undefined;
+    return attach(this.#opened.program(program), where, how);
   }
 
   #pin(program: string, ifindex: number): string {

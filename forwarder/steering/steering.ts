@@ -28,7 +28,7 @@ import { isElsewhere, wireEntry, wireName, type SteeredWire } from './wire.js';
 /** What steering works with. */
 export interface SteeringOptions {
   readonly plane: Plane;
-  readonly underlay: Pick<Underlay, 'links' | 'route' | 'tunnelDevice'>;
+  readonly underlay: Pick<Underlay, 'links' | 'route' | 'tunnelDevice' | 'keepTunnels'>;
   /** In force from the start; over what a former life steered, from {@link Steering.prune}. */
   readonly policies: readonly ServicePolicy[];
   /** Told when outer packets may find their links in another way than before. */
@@ -155,6 +155,7 @@ export class Steering {
       this.#adopting = false;
       await this.#converge(true);
       await this.#renew();
+      await this.#devices.prune();
     });
   }
 

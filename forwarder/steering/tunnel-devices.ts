@@ -9,11 +9,11 @@ const stockPort = 4789;
 /** See the head of this file. */
 export class TunnelDevices {
   readonly #plane: Plane;
-  readonly #underlay: Pick<Underlay, 'tunnelDevice'>;
+  readonly #underlay: Pick<Underlay, 'tunnelDevice' | 'keepTunnels'>;
   readonly #own: number;
   readonly #indexes = new Map<number, number>();
 
-  constructor(plane: Plane, underlay: Pick<Underlay, 'tunnelDevice'>, own: number) {
+  constructor(plane: Plane, underlay: Pick<Underlay, 'tunnelDevice' | 'keepTunnels'>, own: number) {
     this.#plane = plane;
     this.#underlay = underlay;
     this.#own = own;
@@ -31,6 +31,11 @@ export class TunnelDevices {
   /** Its interface index; 0 where it is not ready. */
   indexFor(port: number): number {
     return this.#indexes.get(this.#portFor(port)) ?? 0;
+  }
+
+  /** Remove those of a former life that had another port. */
+  prune(): Promise<void> {
+    return this.#underlay.keepTunnels([...this.#indexes.keys()]);
   }
 
   #portFor(port: number): number {

@@ -11,12 +11,14 @@ export interface Side {
   /** Where its wires end. */
   readonly pod: Player;
   readonly podUrl: string;
+  /** What is asked for: `hello` where not given. */
+  readonly service?: string;
 }
 
 /** Wires have names of their own, so that any number can be held at once. */
 export function ask(side: Side, id: string): Promise<Connection> {
   return side.caller.ask(
-    { id, service: 'hello', interfaceName: `w${id}`, inodeUrl: side.podUrl },
+    { id, service: side.service ?? 'hello', interfaceName: `w${id}`, inodeUrl: side.podUrl },
     60_000,
   );
 }

@@ -4,14 +4,15 @@
  * a plain VXLAN device and a bridge on each side, the bare underlay, and a wire
  * within the node, in one lab.
  */
-import { fileURLToPath } from 'node:url';
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { askOperator } from '../../cli/operator-client.js';
 import type { Place } from '../../lab/place.js';
 import { Sites } from '../stage/sites.js';
+import { builtFile } from './built-file.js';
 import type { Report } from './report.js';
+import { remoteWires } from './wire/requests.js';
+import { smallUdp } from './wire/small-udp.js';
 
 const pairs = 5;
 const own = '172.16.0.0';
@@ -19,10 +20,14 @@ const own = '172.16.0.0';
 /** The benchmark. */
 export async function wire(report: Report): Promise<void> {
   await using sites = await Sites.open();
-  await sites.client('kernel://wan@cloud/nsm-1');
+  // A sink at the far end swallows the client's pings, too.
+  const patient = { NSM_LIVENESS_CHECK_ENABLED: 'false' };
+  await sites.client('kernel://wan@cloud/nsm-1', 'client', patient);
   await plainVxlan(sites);
   await throughput(report, sites);
   await switches(report, sites);
+  await smallUdp(report, sites);
+  await remoteWires(report, sites);
 }
 
 /** A bridge on each side and a VXLAN device between them, as an administrator would make it. */
@@ -94,18 +99,12 @@ async function gbits(from: Place, to: Place, address: string): Promise<number> {
 /** One session moved to and fro a thousand times while it sends at 80 % of what goes. */
 async function switches(report: Report, sites: Sites): Promise<void> {
   const { pod } = sites;
-  const program = [
-    new URL('../../bpf/build/blast', import.meta.url),
-    new URL('../../../bpf/build/blast', import.meta.url),
-  ]
-    .map((url) => fileURLToPath(url))
-    .find((path) => existsSync(path));
   const [neighbour] = JSON.parse(
     await pod.exec('ip', '-j', 'neigh', 'show', own, 'dev', 'nsm-1'),
   ) as { lladdr: string }[];
   const blast = async (packets: number, rate = 0): Promise<number> => {
     const args = ['nsm-1', neighbour?.lladdr ?? '', '172.16.0.1', own, 1, packets, 0, rate];
-    const said = await pod.exec(program ?? 'blast', ...args.map(String));
+    const said = await pod.exec(builtFile('blast'), ...args.map(String));
     const { wall_ns } = JSON.parse(said) as { wall_ns: number };
     return (packets / wall_ns) * 1e9;
   };

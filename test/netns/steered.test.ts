@@ -53,7 +53,7 @@ t.test('one wire', async (t) => {
     t.match(status, {
       node: { name: 'edge-forwarder', site: 'edge', routing: /^(host-routes|source-rules)$/ },
       forwarder: { running: true, reason: null },
-      attached: { kind: /^(tcx|clsact)$/ },
+      attached: { kind: /^(mixed|clsact)$/ },
       links: [
         { name: 'fibre', state: 'up' },
         { name: 'lte', state: 'up' },

@@ -41,6 +41,7 @@ async function main(): Promise<void> {
     plane,
     underlay: {
       links,
+      keepTunnels: () => Promise.resolve(),
       tunnelDevice: () => Promise.resolve({ ifindex: wan0, name: 'wan0' }),
       route: () => Promise.resolve(),
     },

@@ -41,9 +41,9 @@ export class Steered implements AsyncDisposable {
   }
 
   async #answer(): Promise<unknown> {
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error('the steering process ended');
-    return JSON.parse(value) as unknown;
+    const line = await this.#lines.next();
+    if (line.done === true) throw new Error('the steering process ended');
+    return JSON.parse(line.value) as unknown;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,20 +5,10 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { builtFile } from '../built-file.js';
 
 const exec = promisify(execFile);
-
-/** What `make` built, from the sources and from `dist`. */
-function builtFile(name: string): string {
-  const found = ['../../../bpf/build', '../../../../bpf/build']
-    .map((folder) => fileURLToPath(new URL(`${folder}/${name}`, import.meta.url)))
-    .find((path) => existsSync(path));
-  if (found === undefined) throw new Error(`bpf/build/${name} is not built: npm run build`);
-  return found;
-}
 
 /** What a blast cost. */
 export interface Blast {
