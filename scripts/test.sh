@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs the tests part by part and adds up what tap counted. The last line is the
-# sum: `N passed, N failed`. Usage: test.sh [types|unit|netns|bpf|fault ...]
+# sum: `N passed, N failed`. Usage: test.sh [types|unit|kernel|netns|bpf|fault ...],
+# where kernel is the last three at once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 PATH="$PWD/node_modules/.bin:$PATH"
+# Every test file is a process: each is spared to load TypeScript.
+export TS_NODE_COMPILER="$PWD/scripts/compiler.cjs"
 shopt -s nullglob globstar
 
 passed=0 failed=0 skipped=0
@@ -20,7 +23,7 @@ count() {
 
 verdict() { # NAME PASSED FAILED SKIPPED SINCE
 	passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
-	printf '%-8s %5s passed, %s failed, %s skipped (%s s)\n' "$1" "$2" "$3" "$4" "$((SECONDS - $5))"
+	printf '%-13s %5s passed, %s failed, %s skipped (%s s)\n' "$1" "$2" "$3" "$4" "$((SECONDS - $5))"
 }
 
 tests() { # NAME TAP'S ARGUMENTS...
@@ -37,6 +40,8 @@ tests() { # NAME TAP'S ARGUMENTS...
 		sed -n '/^ FAIL /,$p' "$results/plain" | grep . || cat "$results/plain"
 	fi
 	verdict "$name" "$(count pass "$results/tap")" "$fail" "$(count skip "$results/tap")" "$began"
+	sed -nE 's/^(not )?ok [0-9]+ - (\S+) # time=([0-9]+)[0-9]{3}\..*/\3 s \2/p' "$results/tap" |
+		sort -rn | sed 3q | sed 's/^/  slowest: /'
 	rm -f "$results/tap"
 }
 
@@ -54,34 +59,43 @@ types() {
 # A busy machine may take its time; a test that hangs is ended all the same.
 unit() { tests unit --jobs=2 --timeout=120; }
 
-# Tests that touch the kernel run one after the other and must leave nothing.
-in_kernel() { # NAME
-	local files=("test/$1"/**/*.test.ts) before after began
-	((${#files[@]} > 0)) || return 0
+# Tests that touch the kernel. Each has namespaces, pins and names of its own, so
+# that two files run at a time, but for those that say why not; they must leave nothing.
+in_kernel() { # NAME FOLDERS...
+	local name=$1 before left began folder files=() alone
+	shift
+	for folder; do files+=("test/$folder"/**/*.test.ts); done
+	mapfile -t alone < <(grep -l '^// Alone: ' "${files[@]}")
+	mapfile -t files < <(grep -L '^// Alone: ' "${files[@]}")
 	before=$(leavings)
-	tests "$1" --jobs=1 --timeout=180 "${files[@]}"
+	tests "$name" --jobs=2 --timeout=180 "${files[@]}"
+	((${#alone[@]} == 0)) || tests "$name, alone" --jobs=1 --timeout=180 "${alone[@]}"
 	began=$SECONDS
-	after=$(leavings)
-	if [[ $before != "$after" ]]; then
-		printf 'left behind by %s:\n' "$1"
-		diff <(echo "$before") <(echo "$after") || true
-		verdict "$1 left" 0 1 0 "$began"
+	# What others have left before may be gone: some tests take it away.
+	left=$(comm -13 <(echo "$before") <(leavings))
+	if [[ -n $left ]]; then
+		printf 'left behind by %s:\n%s\n' "$name" "$left"
+		verdict "$name, left" 0 1 0 "$began"
 	fi
 }
 
 leavings() {
-	ip -brief link | awk '{ print "interface", $1 }' | sort
-	ip netns list | awk '/^ww-/ { print "namespace", $1 }' | sort
-	# A forwarder mounts one there, once, for all to come.
-	awk '$3 == "bpf" && $2 != "/run/wanwire/bpf" { print "bpffs", $2 }' /proc/mounts | sort
-	find /sys/fs/bpf /run/wanwire/bpf -mindepth 1 -maxdepth 2 -fstype bpf ! -name '*.debug' 2>/dev/null | sort
+	{
+		ip -brief link | awk '{ print "interface", $1 }'
+		ip netns list | awk '/^ww-/ { print "namespace", $1 }'
+		# A forwarder mounts one there, once, for all to come.
+		awk '$3 == "bpf" && $2 != "/run/wanwire/bpf" { print "bpffs", $2 }' /proc/mounts
+		find /sys/fs/bpf /run/wanwire/bpf -mindepth 1 -maxdepth 2 -fstype bpf ! -name '*.debug' 2>/dev/null || true
+	} | sort
 }
 
-(($# > 0)) || set -- types unit netns bpf fault
+(($# > 0)) || set -- types unit kernel
 for part; do
 	case $part in
 	types | unit) "$part" ;;
-	netns | bpf | fault) in_kernel "$part" ;;
+	# In one run, so that no part waits for the last file of another.
+	kernel) in_kernel kernel netns bpf fault ;;
+	netns | bpf | fault) in_kernel "$part" "$part" ;;
 	*) printf 'no such part: %s\n' "$part" >&2 && exit 2 ;;
 	esac
 done

@@ -4,42 +4,31 @@
  * test file is a process of its own, and most of them load the same sources.
  */
 'use strict';
-const { createHash } = require('node:crypto');
-const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
-const { join } = require('node:path');
-const ts = require('typescript');
-
-const cache = join(__dirname, '..', 'node_modules', '.cache', 'wanwire-transpile');
+const { version } = require('typescript/package.json');
+const { remembered } = require('./remembered.cjs');
 
 /** ts-node's interface of a transpiler. */
 exports.create = ({ service }) => {
+  const rules = [version, service.config.options];
+  return {
+    transpile: (input, { fileName }) =>
+      remembered('transpile', [...rules, fileName, input], () =>
+        transpiled(input, fileName, service.config.options),
+      ),
+  };
+};
+
+function transpiled(input, fileName, options) {
+  // Loading it takes half a second; mostly there is nothing to do.
+  const ts = require('typescript');
   const compilerOptions = {
-    ...service.config.options,
+    ...options,
     // All of it is ESM; the compiler would look for a package.json, which is not there in memory.
     ...{ module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler },
     // One file at a time.
     ...{ composite: false, declaration: false, incremental: false, noEmit: false },
     ...{ sourceMap: true, inlineSourceMap: false, inlineSources: true },
   };
-  const rules = JSON.stringify([ts.version, compilerOptions]);
-  mkdirSync(cache, { recursive: true });
-  return {
-    transpile(input, { fileName }) {
-      const key = createHash('sha256').update(`${rules}\0${fileName}\0${input}`).digest('hex');
-      const path = join(cache, `${key}.json`);
-      try {
-        return JSON.parse(readFileSync(path, 'utf8'));
-      } catch {
-        const { outputText, sourceMapText } = ts.transpileModule(input, {
-          fileName,
-          compilerOptions,
-        });
-        const made = { outputText, sourceMapText };
-        // Two processes may make the same: whoever is last puts a whole file in its place.
-        writeFileSync(`${path}.${process.pid}`, JSON.stringify(made));
-        renameSync(`${path}.${process.pid}`, path);
-        return made;
-      }
-    },
-  };
-};
+  const { outputText, sourceMapText } = ts.transpileModule(input, { fileName, compilerOptions });
+  return { outputText, sourceMapText };
+}

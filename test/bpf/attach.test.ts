@@ -30,7 +30,7 @@ interface Stage {
 }
 
 async function stage(t: Test): Promise<Stage> {
-  const object = compile(t, 'count');
+  const object = compile('count');
   const pins = bpffs(t);
   const links = join(pins, 'links');
   mkdirSync(links);
@@ -231,7 +231,7 @@ t.test('clsact: others before and after ours; their qdisc and filters stay', asy
   const filter = async (name: string, slot: number, priority: number): Promise<void> => {
     const progs = join(pins, name);
     const counters = ['map', 'name', 'counters', 'pinned', join(pins, 'maps', 'counters')];
-    const object = compile(t, 'count', `-DSLOT=${String(slot)}`);
+    const object = compile('count', `-DSLOT=${String(slot)}`);
     await node.run('bpftool', 'prog', 'loadall', object, progs, ...counters);
     const how = ['prio', String(priority), 'bpf', 'da', 'pinned', join(progs, 'count')];
     await tc('filter', 'add', 'dev', 'ww-n', 'ingress', ...how);

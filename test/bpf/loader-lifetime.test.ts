@@ -36,7 +36,7 @@ const lives: readonly (readonly [steps: readonly string[], leaks: number])[] = [
 for (const [steps, leaks] of lives) {
   t.test(steps.join(', '), async (t) => {
     const links = bpffs(t);
-    const node = [process.execPath, '--expose-gc', ...typescript, life, compile(t, 'count'), links];
+    const node = [process.execPath, '--expose-gc', ...typescript, life, compile('count'), links];
     // Rejects unless it exits with 0, by itself.
     const { stdout, stderr } = await promisify(execFile)('unshare', [
       ...['--net', 'env', '-u', 'NODE_OPTIONS'],

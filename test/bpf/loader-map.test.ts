@@ -14,7 +14,7 @@ function key16(value: number): Buffer {
 }
 
 function loaded(t: Test, ...options: readonly string[]): BpfObject {
-  const object = BpfObject.open(compile(t, 'count', ...options));
+  const object = BpfObject.open(compile('count', ...options));
   t.teardown(() => {
     object[Symbol.dispose]();
   });

@@ -23,7 +23,7 @@ const echo = Buffer.concat([
 ]);
 
 t.test('an object is loaded, and its program counts and answers', (t) => {
-  using object = BpfObject.open(compile(t, 'count'));
+  using object = BpfObject.open(compile('count'));
   t.same(object.programNames, ['count', 'other']);
   t.same(object.mapNames.toSorted(), ['control', 'counters', 'hash', 'lru', 'per_cpu', 'prefixes']);
   object.setRodata('slot', u32(3));
@@ -46,7 +46,7 @@ t.test('an object is loaded, and its program counts and answers', (t) => {
 
 t.test('maps that are pinned are used, others are pinned; programs outlive the object', (t) => {
   const pins = bpffs(t);
-  const path = compile(t, 'count');
+  const path = compile('count');
   {
     using object = BpfObject.open(path);
     object.load({ pinDirectory: pins });
@@ -63,7 +63,7 @@ t.test('maps that are pinned are used, others are pinned; programs outlive the o
   program.testRun(echo);
   t.same(again.map('counters').lookup(u32(0))?.readBigUInt64LE(), 1n, 'both use the same map');
 
-  using other = BpfObject.open(compile(t, 'count'));
+  using other = BpfObject.open(compile('count'));
   other.setMaxEntries('hash', 65);
   t.throws(
     () => {
@@ -76,7 +76,7 @@ t.test('maps that are pinned are used, others are pinned; programs outlive the o
 
 t.test('an object that wishes to be pinned is pinned only where it is told', (t) => {
   const pins = bpffs(t);
-  const path = compile(t, 'count', '-DPINNED');
+  const path = compile('count', '-DPINNED');
   using object = BpfObject.open(path);
   object.load();
   t.notOk(existsSync('/sys/fs/bpf/counters'));
@@ -88,7 +88,7 @@ t.test('an object that wishes to be pinned is pinned only where it is told', (t)
 
 t.test('a program that the verifier refuses tells why, in one line and at length', (t) => {
   const pins = bpffs(t);
-  using object = BpfObject.open(compile(t, 'refused'));
+  using object = BpfObject.open(compile('refused'));
   try {
     object.load({ pinDirectory: pins });
     t.fail('it was loaded');
@@ -113,7 +113,7 @@ t.test('bad files and names', (t) => {
   t.throws(() => BpfObject.open(text), { name: 'KernelError', errnoName: 'ENOEXEC' });
   t.throws(() => BpfObject.open(process.execPath), { name: 'KernelError', errnoName: 'ENOEXEC' });
 
-  using object = BpfObject.open(compile(t, 'count'));
+  using object = BpfObject.open(compile('count'));
   t.throws(() => object.program('count'), /: ENOENT /, 'not loaded yet');
   t.throws(() => {
     object.setMaxEntries('nope', 1);
@@ -150,7 +150,7 @@ t.test('bad files and names', (t) => {
 
 t.test('a pin of another kind is not taken for what it is not', (t) => {
   const pins = bpffs(t);
-  using object = BpfObject.open(compile(t, 'count'));
+  using object = BpfObject.open(compile('count'));
   object.load({ pinDirectory: pins });
   const program = join(pins, 'program');
   object.program('count').pin(program);

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Test } from 'tap';
+import root, { type Test } from 'tap';
 
 const fixtures = fileURLToPath(new URL('fixtures', import.meta.url));
 const include = fileURLToPath(new URL('../../bpf/include', import.meta.url));
@@ -33,8 +33,18 @@ export function compileText(t: Test, text: string, ...options: readonly string[]
   return out;
 }
 
-/** Compile `fixtures/NAME.bpf.c`. */
-export function compile(t: Test, name: string, ...options: readonly string[]): string {
+const compiled = new Map<string, string>();
+
+/** Compile `fixtures/NAME.bpf.c`, once for all tests of a file. */
+export function compile(name: string, ...options: readonly string[]): string {
+  const key = [name, ...options].join(' ');
+  const path = compiled.get(key) ?? compileAnew(root, name, ...options);
+  compiled.set(key, path);
+  return path;
+}
+
+/** The same, but as if nobody had done so before. */
+export function compileAnew(t: Test, name: string, ...options: readonly string[]): string {
   return compileText(t, `#include "${fixtures}/${name}.bpf.c"\n`, ...options);
 }
 

@@ -13,6 +13,8 @@ import {
 import { ipOf } from '../../api/chain/connection.js';
 import { Stage, type StageOptions } from '../stage/stage.js';
 
+t.setTimeout(300_000);
+
 const interfaceName = 'nsm-1';
 /** Refreshes are at a fifth of it: soon, but not all the time. */
 const lifetime = { NSM_MAX_TOKEN_LIFETIME: '20s' };
@@ -101,11 +103,12 @@ async function lostDuring(player: Player, wire: Connection, act: () => Promise<u
   return count - received;
 }
 
-function scene(name: string, act: (t: Test, stage: Stage) => Promise<void>): void {
-  void t.test(name, { timeout: 90_000 }, async (t) => {
-    await using stage = await Stage.open(options);
-    await act(t, stage);
-  });
+type Act = (t: Test, stage: Stage) => Promise<void>;
+const scenes: [name: string, act: Act][] = [];
+
+/** All play on one stage, in this order: each leaves it with its processes and without a wire. */
+function scene(name: string, act: Act): void {
+  scenes.push([name, act]);
 }
 
 scene('the forwarder is killed: no packet is lost, and the wire is adopted', async (t, stage) => {
@@ -171,37 +174,7 @@ scene('the endpoint is killed: the client moves to the other', async (t, stage) 
     '3 received',
   );
   t.equal(await nsc.end('SIGTERM'), 0);
-});
-
-scene('the client is killed: its wire is closed when its namespace dies', async (t, stage) => {
-  const nsc = await startClient(stage);
-  const wire = await steady(stage);
-  await nsc.end('SIGKILL');
-  // The manager hears no more of it, and lets it expire.
-  await seen(stage, 'no wire', (wires) => wires.length === 0, 'forwarder.sock');
-  const nse = stage.world.player(wire.networkServiceEndpointName);
-  t.equal(await index(nse), undefined);
-});
-
-scene('the client is killed while the forwarder is away: swept at its return', async (t, stage) => {
-  const wires = await Promise.all(
-    [0, 1, 2].map((n) =>
-      stage.caller().ask({
-        id: `left-${String(n)}`,
-        service: 'hello',
-        interfaceName: `nsm-${String(n)}`,
-        inodeUrl: stage.podUrl,
-      }),
-    ),
-  );
-  t.equal(wires.length, 3);
-  await stage.world.player('forwarder').end('SIGKILL');
-  await stage.pod.end('SIGKILL');
-  const forwarder = await stage.restart('forwarder');
-  t.match(forwarder.log(), /"adopted":0/, 'no dead wire is adopted');
-  await seen(stage, 'no wire', (now) => now.length === 0, 'forwarder.sock');
-  const nse = stage.world.player('hello-1');
-  t.notMatch(await nse.run('ip', '-br', 'link'), /^(?!lo)\S/m, 'nothing is left at the endpoint');
+  await stage.restart(gone);
 });
 
 scene(
@@ -285,3 +258,42 @@ scene(
     t.notMatch(await lasting.run('ip', '-br', 'link'), /^(?!lo)\S/m, 'nothing is left');
   },
 );
+
+// From here on somebody is missing.
+scene('the client is killed: its wire is closed when its namespace dies', async (t, stage) => {
+  const nsc = await startClient(stage);
+  const wire = await steady(stage);
+  await nsc.end('SIGKILL');
+  // The manager hears no more of it, and lets it expire.
+  await seen(stage, 'no wire', (wires) => wires.length === 0, 'forwarder.sock');
+  const nse = stage.world.player(wire.networkServiceEndpointName);
+  t.equal(await index(nse), undefined);
+});
+
+scene('the client is killed while the forwarder is away: swept at its return', async (t, stage) => {
+  const wires = await Promise.all(
+    [0, 1, 2].map((n) =>
+      stage.caller().ask({
+        id: `left-${String(n)}`,
+        service: 'hello',
+        interfaceName: `nsm-${String(n)}`,
+        inodeUrl: stage.podUrl,
+      }),
+    ),
+  );
+  t.equal(wires.length, 3);
+  await stage.world.player('forwarder').end('SIGKILL');
+  await stage.pod.end('SIGKILL');
+  const forwarder = await stage.restart('forwarder');
+  t.match(forwarder.log(), /"adopted":0/, 'no dead wire is adopted');
+  await seen(stage, 'no wire', (now) => now.length === 0, 'forwarder.sock');
+  const nse = stage.world.player('hello-1');
+  t.notMatch(await nse.run('ip', '-br', 'link'), /^(?!lo)\S/m, 'nothing is left at the endpoint');
+});
+
+t.test('on one stage', async (t) => {
+  await using stage = await Stage.open(options);
+  for (const [name, act] of scenes) {
+    await t.test(name, { timeout: 90_000 }, (t) => act(t, stage));
+  }
+});

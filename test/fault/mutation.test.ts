@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Alone: it keeps two processors busy by itself, and each call has a deadline.
 /** 10,000 mutated calls at the real processes: none crashes, hangs or leaks, and each call is answered in time. */
 import t from 'tap';
 import { status } from '@grpc/grpc-js';

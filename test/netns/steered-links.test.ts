@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What happens to links under a steered wire: gone, back, renumbered, unreachable, small; and large packets on it. */
 import t, { type Test } from 'tap';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pings } from '../stage/load.js';
 import { edgeSite, policy, Sites, type SiteName } from '../stage/sites.js';
 import { ef, indexOf, refreshed, server, server6, statusOf, used, wan } from '../stage/steered.js';
@@ -50,6 +51,19 @@ async function leavesBy(t: Test, link: 'fibre' | 'lte'): Promise<void> {
   const [own, other] = link === 'fibre' ? [fibre, lte] : [lte, fibre];
   t.ok(own >= 100 && other < 50, `by ${link}: ${String([own, other])}`);
 }
+
+t.test('a link goes down under load, and sessions go on over the other', async (t) => {
+  await pings(sites.pod, server, { count: 5 });
+  const under = pings(sites.pod, server, { count: 300 });
+  await sleep(1_000);
+  await sites.lab.set('edge/wan1', { down: true });
+  const { sent, received } = await under;
+  t.ok(sent - received <= 2, `${String(sent - received)} of ${String(sent)} lost`);
+  await leavesBy(t, 'fibre');
+  await sites.lab.set('edge/wan1', { up: true });
+  await sleep(500);
+  await leavesBy(t, 'lte');
+});
 
 t.test('a link goes with its device, and comes back with it', async (t) => {
   const node = sites.lab.node('edge');
@@ -130,7 +144,7 @@ t.test('packets in fragments, and a full-speed transfer', async (t) => {
     address: server,
     kibPerSecond: 1 << 20,
   });
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await sleep(1_500);
   const { sent, checked, wrong, error } = await running.finish();
   await running[Symbol.asyncDispose]();
   t.strictSame({ checked, wrong, error }, { checked: sent, wrong: 0, error: '' });

@@ -87,73 +87,104 @@ async function sees(up: Up, wanted: object, what: string): Promise<void> {
   await until(what, async () => (await registered(up)).join() === names);
 }
 
-t.test('it comes up, and ends without a process or socket', async (t) => {
-  const { name, directory, options } = await node(t);
-  await using up = await Up.start(options);
-  t.match(up.out, `site ${name} is ready (manager on unix://${directory}/nsm.io.sock and `);
-  t.match(up.out, 'tcp://203.0.113.2:5001, forwarder on unix://');
-  t.match(up.out, `endpoint ${name}-wan for wan wan-low-latency wan-best-effort)`);
-  t.equal(up.out.trim().split('\n').length, 1, 'one line');
-  t.strictSame(Object.keys(up.processes).sort(), ['forwarder', 'manager', 'nse']);
-  t.strictSame(await up.endpoints(), entries(name));
-  t.strictSame(await up.services(), ['wan', 'wan-best-effort', 'wan-low-latency']);
-
-  const children = Object.values(up.processes);
-  t.equal(await up.end('SIGTERM'), 0);
-  t.strictSame(children.filter(lives), []);
-  const left = readdirSync(directory, { recursive: true }).map(String);
-  t.notOk(
-    left.some((path) => path.endsWith('.sock') || path === 'up.json'),
-    left.join(),
-  );
-  for (const line of up.err.trim().split('\n')) t.ok(JSON.parse(line), 'a log line is JSON');
-});
-
-t.test('each process killed with -9 is started again, and only that one', async (t) => {
-  const { name, options } = await node(t);
-  await using up = await Up.start(options);
-  for (const victim of ['manager', 'forwarder', 'nse']) {
-    const before = up.processes;
-    process.kill(before[victim] ?? 0, 'SIGKILL');
-    await until(`another ${victim}`, () => {
-      const now = up.processes[victim];
-      return now !== undefined && now !== before[victim];
-    });
-    const others = ({ [victim]: _one, ...rest }: typeof before): typeof before => rest;
-    t.strictSame(others(up.processes), others(before), `${victim}: the others run on`);
-    await sees(up, entries(name), `everybody registered after the ${victim} was killed`);
-  }
-  t.match(up.err, '"process":"endpoint","code":null,"signal":"SIGKILL","pauseMs":100');
-  process.kill(up.processes['manager'] ?? 0, 'SIGKILL');
-  for (const victim of ['forwarder', 'nse']) process.kill(up.processes[victim] ?? 0, 'SIGKILL');
-  await sees(up, entries(name), 'everybody registered after all were killed at once');
-  t.notOk(up.isOver);
-});
-
-t.test('a changed file is applied without a restart; a wrong one changes nothing', async (t) => {
+t.test('a site, from its first start to its end', async (t) => {
   const { name, write, directory, options } = await node(t);
   await using up = await Up.start(options);
-  const before = up.processes;
 
-  write({ classes: ['bulk'] });
-  const more = { [`${name}-wan-bulk-lte`]: ['wan-bulk'] };
-  await sees(up, entries(name, more), 'a service for the new class');
-  t.strictSame(await up.services(), ['wan', 'wan-best-effort', 'wan-bulk', 'wan-low-latency']);
+  await t.test('it comes up', async (t) => {
+    t.match(up.out, `site ${name} is ready (manager on unix://${directory}/nsm.io.sock and `);
+    t.match(up.out, 'tcp://203.0.113.2:5001, forwarder on unix://');
+    t.match(up.out, `endpoint ${name}-wan for wan wan-low-latency wan-best-effort)`);
+    t.equal(up.out.trim().split('\n').length, 1, 'one line');
+    t.strictSame(Object.keys(up.processes).sort(), ['forwarder', 'manager', 'nse']);
+    t.strictSame(await up.endpoints(), entries(name));
+    t.strictSame(await up.services(), ['wan', 'wan-best-effort', 'wan-low-latency']);
+  });
 
-  write({ classes: ['bulk', 'other'], text: '  defualt: bulk\n' });
-  await until('the mistake', () => up.err.includes('defualt'));
-  t.match(up.err, "wanwire up: a mistake in the site's files, nothing is changed:");
-  t.match(up.err, /policy\.yaml:13:3: spec\.defualt: .*did you mean default\?/);
-  t.strictSame(await registered(up), Object.keys(entries(name, more)).sort());
-  process.kill(up.processes['nse'] ?? 0, 'SIGKILL');
-  await until('another endpoint', () => up.err.includes('a process is ready again'));
-  await sees(up, entries(name, more), 'what was in force, also after a restart');
-  t.equal(up.err.match(/defualt/g)?.length, 1, 'the mistake is told once');
+  await t.test('a second one on the same folder is refused and harms nobody', async (t) => {
+    const before = up.processes;
+    const second = new Up(options);
+    t.equal(await second.ended, 1);
+    t.match(second.err, `another wanwire up (pid ${String(up.pid)}) has ${options.directory}`);
+    t.equal(second.out, '');
+    t.strictSame(up.processes, before);
+    t.strictSame(await registered(up), Object.keys(entries(name)).sort());
+  });
 
-  write({});
-  await sees(up, entries(name), 'the former services');
-  t.match({ ...up.processes, nse: 0 }, { ...before, nse: 0 }, 'by the processes that there were');
-  t.notOk(existsSync(join(directory, 'site.yaml.new')));
+  await t.test('each process killed with -9 is started again, and only that one', async (t) => {
+    for (const victim of ['manager', 'forwarder', 'nse']) {
+      const before = up.processes;
+      process.kill(before[victim] ?? 0, 'SIGKILL');
+      await until(`another ${victim}`, () => {
+        const now = up.processes[victim];
+        return now !== undefined && now !== before[victim];
+      });
+      const others = ({ [victim]: _one, ...rest }: typeof before): typeof before => rest;
+      t.strictSame(others(up.processes), others(before), `${victim}: the others run on`);
+      await sees(up, entries(name), `everybody registered after the ${victim} was killed`);
+    }
+    t.match(up.err, '"process":"endpoint","code":null,"signal":"SIGKILL","pauseMs":100');
+    process.kill(up.processes['manager'] ?? 0, 'SIGKILL');
+    for (const victim of ['forwarder', 'nse']) process.kill(up.processes[victim] ?? 0, 'SIGKILL');
+    await sees(up, entries(name), 'everybody registered after all were killed at once');
+    t.notOk(up.isOver);
+  });
+
+  await t.test(
+    'a changed file is applied without a restart; a wrong one changes nothing',
+    async (t) => {
+      const before = up.processes;
+      write({ classes: ['bulk'] });
+      const more = { [`${name}-wan-bulk-lte`]: ['wan-bulk'] };
+      await sees(up, entries(name, more), 'a service for the new class');
+      t.strictSame(await up.services(), ['wan', 'wan-best-effort', 'wan-bulk', 'wan-low-latency']);
+
+      write({ classes: ['bulk', 'other'], text: '  defualt: bulk\n' });
+      await until('the mistake', () => up.err.includes('defualt'));
+      t.match(up.err, "wanwire up: a mistake in the site's files, nothing is changed:");
+      t.match(up.err, /policy\.yaml:13:3: spec\.defualt: .*did you mean default\?/);
+      t.strictSame(await registered(up), Object.keys(entries(name, more)).sort());
+      const said = up.err.length;
+      process.kill(up.processes['nse'] ?? 0, 'SIGKILL');
+      const isReady = (): boolean => up.err.slice(said).includes('a process is ready again');
+      await until('another endpoint', isReady);
+      await sees(up, entries(name, more), 'what was in force, also after a restart');
+      t.equal(up.err.match(/defualt/g)?.length, 1, 'the mistake is told once');
+
+      write({});
+      await sees(up, entries(name), 'the former services');
+      t.match(
+        { ...up.processes, nse: 0 },
+        { ...before, nse: 0 },
+        'by the processes that there were',
+      );
+      t.notOk(existsSync(join(directory, 'site.yaml.new')));
+    },
+  );
+
+  const children = Object.values(up.processes);
+  t.equal(children.length, 3);
+  await up.end('SIGKILL');
+  // At once: what the first one started is still about.
+  await using next = await Up.start(options);
+
+  await t.test('killed with -9 it leaves no process, and the next one takes over', async (t) => {
+    t.strictSame(children.filter(lives), []);
+    t.strictSame(await registered(next), Object.keys(entries(name)).sort());
+  });
+
+  await t.test('it ends without a process or socket', async (t) => {
+    const own = Object.values(next.processes);
+    t.equal(own.length, 3);
+    t.equal(await next.end('SIGTERM'), 0);
+    t.strictSame(own.filter(lives), []);
+    const left = readdirSync(directory, { recursive: true }).map(String);
+    t.notOk(
+      left.some((path) => path.endsWith('.sock') || path === 'up.json'),
+      left.join(),
+    );
+    for (const line of next.err.trim().split('\n')) t.ok(JSON.parse(line), 'a log line is JSON');
+  });
 });
 
 t.test('a site may become a gateway and be none again, and keeps its name', async (t) => {
@@ -172,30 +203,6 @@ t.test('a site may become a gateway and be none again, and keeps its name', asyn
   await until('a refusal', () => up.err.includes('metadata.name'));
   t.match(up.err, `metadata.name: "another" is not valid: want ${name}`);
   t.strictSame(await registered(up), [`${name}-forwarder`]);
-});
-
-t.test('killed with -9 it leaves no process, and the next one takes over', async (t) => {
-  const { name, options } = await node(t);
-  const first = await Up.start(options);
-  const children = Object.values(first.processes);
-  t.equal(children.length, 3);
-  await first.end('SIGKILL');
-  // At once: what the first one started is still about.
-  await using second = await Up.start(options);
-  t.strictSame(children.filter(lives), []);
-  t.strictSame(await registered(second), Object.keys(entries(name)).sort());
-});
-
-t.test('a second one on the same folder is refused and harms nobody', async (t) => {
-  const { name, options } = await node(t);
-  await using up = await Up.start(options);
-  const before = up.processes;
-  const second = new Up(options);
-  t.equal(await second.ended, 1);
-  t.match(second.err, `another wanwire up (pid ${String(up.pid)}) has ${options.directory}`);
-  t.equal(second.out, '');
-  t.strictSame(up.processes, before);
-  t.strictSame(await registered(up), Object.keys(entries(name)).sort());
 });
 
 t.test('stopped while it starts', async (t) => {

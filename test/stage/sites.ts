@@ -5,10 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -100,7 +97,6 @@ interface Parts {
   readonly world: World;
   readonly env: Readonly<Record<string, string>>;
   readonly pins: Readonly<Record<SiteName, string>>;
-  readonly turn: Disposable;
 }
 
 /** See the head of this file. Disposing it ends all processes and removes the lab. */
@@ -110,31 +106,24 @@ export class Sites implements AsyncDisposable {
   readonly #env: Readonly<Record<string, string>>;
   readonly #pins: Readonly<Record<SiteName, string>>;
 
-  readonly #turn: Disposable;
-
   private constructor(parts: Parts) {
     this.lab = parts.lab;
     this.world = parts.world;
     this.#env = { WANWIRE_INSECURE: 'true', ...parts.env };
     this.#pins = parts.pins;
-    this.#turn = parts.turn;
   }
 
   /** Both sites up; no client yet. */
   static async open(options: SitesOptions = {}): Promise<Sites> {
     if (wanwire === undefined) throw new Error('not built: run npm run build');
-    const turn = await ourTurn();
     const name = `t${randomBytes(2).toString('hex')}`;
-    const lab = await Lab.up(options.lab ?? defaultLab(), { name }).catch((reason: unknown) => {
-      turn[Symbol.dispose]();
-      throw reason;
-    });
+    const lab = await Lab.up(options.lab ?? defaultLab(), { name });
     const world = await World.open(wanwire);
     const pins = {
       edge: await bpfDirectory(`ww-${name}-edge`),
       cloud: await bpfDirectory(`ww-${name}-cloud`),
     };
-    const sites = new Sites({ lab, world, env: options.env ?? {}, pins, turn });
+    const sites = new Sites({ lab, world, env: options.env ?? {}, pins });
     try {
       await sites.write('edge', options.edge ?? edgeSite());
       await sites.write('cloud', options.cloud ?? cloudSite());
@@ -218,23 +207,6 @@ export class Sites implements AsyncDisposable {
       await this.lab.down();
       for (const pins of Object.values(this.#pins))
         await rm(pins, { recursive: true, force: true });
-      this.#turn[Symbol.dispose]();
-    }
-  }
-}
-
-/**
- * One at a time on a machine: a forwarder takes what another of its name has
- * made for its own leftovers. The turn ends with the process.
- */
-async function ourTurn(): Promise<Disposable> {
-  for (;;) {
-    const door = createServer().listen('\0wanwire-sites');
-    try {
-      await once(door, 'listening');
-      return { [Symbol.dispose]: () => void door.close() };
-    } catch {
-      await sleep(200);
     }
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The real processes on a stage, and a bare client to call them: for fault tests, integration tests and benchmarks. */
+import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { channels } from '../../api/grpc/dial.js';
@@ -46,7 +47,10 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Everybody started and ready. */
-  static async open(options: StageOptions = {}): Promise<Stage> {
+  static async open(given: StageOptions = {}): Promise<Stage> {
+    // In the machine's own namespace two forwarders of one name would be one, which sweeps.
+    const NSM_NAME = `forwarder-${randomBytes(3).toString('hex')}`;
+    const options = { ...given, forwarder: { NSM_NAME, ...given.forwarder } };
     if (wanwire === undefined) throw new Error('not built: run npm run build');
     const world = await World.open(wanwire);
     try {
