@@ -225,7 +225,9 @@ t.test('the JSON of sessions', (t) => {
 /** A plane that has only just been made. */
 function memoryOnly() {
   const maps = memoryMaps();
-  maps.map('control').update(Buffer.alloc(4), layout.control.encode({ layout: layout.layoutVersion }));
+  maps
+    .map('control')
+    .update(Buffer.alloc(4), layout.control.encode({ layout: layout.layoutVersion }));
   addName(maps.map, 'node', 0, { name: 'edge-forwarder', site: 'edge' });
   return maps;
 }
