@@ -11,10 +11,10 @@ import type { Wish } from '../../forwarder/mechanisms/kernel/index.js';
 import { Records } from '../../forwarder/records.js';
 import { sweep } from '../../forwarder/sweep.js';
 import { sandbox, type Sandbox } from './sandbox.js';
-import { wiring, wishFor, type Wiring } from './wiring.js';
+import { forwarder, wiring, wishFor, type Wiring } from './wiring.js';
 
 const log = silentLogger();
-const known = { forwarder: 'test', facets: kernelFacets, log };
+const known = { forwarder, facets: kernelFacets, log };
 
 /** A life of a forwarder: makes and records. */
 async function make(bench: Wiring, records: Records, wish: Wish): Promise<void> {
@@ -50,7 +50,7 @@ t.test('what stands is adopted: refreshed with its index, closed, sweep spares i
   t.same([...adopted], ['wire-1']);
   t.equal(events.get('wire-1')?.id, 'wire-1');
   t.equal(second.deaths.size, 2, 'its namespaces are watched');
-  t.equal(await sweep({ forwarder: 'test', namespaces, wires, reaper, log }), 0);
+  t.equal(await sweep({ forwarder, namespaces, wires, reaper, log }), 0);
   await wires.realise(await wishFor(second, client, endpoint));
   t.equal(await indexOf(client, 'nsm-1'), index);
   await wires.remove('wire-1');
@@ -88,10 +88,10 @@ t.test('what nobody knows is swept, but only our own', async (t) => {
   for (const name of ['mine', 'others']) {
     await client.ip('link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}-2`);
   }
-  await client.ip('link', 'set', 'others', 'alias', 'wanwire:test-2:wire-1');
+  await client.ip('link', 'set', 'others', 'alias', `wanwire:${forwarder}-2:wire-1`);
 
   const { wires, namespaces, reaper } = await wiring(t);
-  t.equal(await sweep({ forwarder: 'test', namespaces, wires, reaper, log }), 2, 'both ends told');
+  t.equal(await sweep({ forwarder, namespaces, wires, reaper, log }), 2, 'both ends told');
   const left = (await client.ip('link')).map(({ ifname }) => ifname).sort();
   t.same(left, ['lo', 'mine', 'mine-2', 'others', 'others-2']);
   t.equal((await endpoint.ip('link')).length, 1);

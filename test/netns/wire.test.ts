@@ -6,7 +6,7 @@ import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { macsOf } from '../../forwarder/mechanisms/kernel/side.js';
 import { sandbox, type Sandbox, type Shown } from './sandbox.js';
-import { wiring, wishFor, type Said, type Wiring } from './wiring.js';
+import { forwarder, wiring, wishFor, type Said, type Wiring } from './wiring.js';
 
 async function pair(t: Test): Promise<[Sandbox, Sandbox, Wiring]> {
   return Promise.all([sandbox(t), sandbox(t), wiring(t)]);
@@ -38,8 +38,8 @@ t.test('a wire: two ends, up, addressed, routed, known to each other', async (t)
   const far = await link(endpoint, 'nse-1');
   t.match(near, { mtu: 1450, operstate: 'UP', address: macsOf('wire-1').client });
   t.match(far, { mtu: 1450, operstate: 'UP', address: macsOf('wire-1').endpoint });
-  t.match(near, { ifalias: 'wanwire:test:wire-1' });
-  t.match(far, { ifalias: 'wanwire:test:wire-1' });
+  t.match(near, { ifalias: `wanwire:${forwarder}:wire-1` });
+  t.match(far, { ifalias: `wanwire:${forwarder}:wire-1` });
   t.same(addresses(near), ['192.0.2.1/32', '2001:db8::1/128']);
   t.same(addresses(far), ['192.0.2.2/32', '2001:db8::2/128']);
   t.equal(addresses(near, 'link').length, 1);
@@ -195,7 +195,7 @@ t.test('a name of another wire of ours is refused with its owner', async (t) => 
   const [client, endpoint, bench] = await pair(t);
   await bench.wires.realise(await wishFor(bench, client, endpoint));
   const other = await wishFor(bench, client, endpoint, { id: 'wire-2', endpointName: 'nse-2' });
-  await t.rejects(bench.wires.realise(other), { message: /by "wanwire:test:wire-1"/ });
+  await t.rejects(bench.wires.realise(other), { message: `by "wanwire:${forwarder}:wire-1"` });
   await bench.wires.restore('wire-2', undefined);
   t.ok(await link(client, 'nsm-1'));
 });
@@ -205,7 +205,7 @@ t.test('a name may be taken again while its last wire is being deleted', async (
   await bench.wires.realise(await wishFor(bench, client, endpoint));
   const next = await wishFor(bench, client, endpoint, { id: 'wire-2' });
   await Promise.all([bench.wires.remove('wire-1'), bench.wires.realise(next)]);
-  t.match(await link(client, 'nsm-1'), { ifalias: 'wanwire:test:wire-2' });
+  t.match(await link(client, 'nsm-1'), { ifalias: `wanwire:${forwarder}:wire-2` });
 });
 
 t.test('a set-up that fails half-way is undone', async (t) => {

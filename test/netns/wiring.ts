@@ -9,6 +9,9 @@ import { Namespaces } from '../../forwarder/namespaces/namespaces.js';
 import type { Test } from 'tap';
 import type { Sandbox } from './sandbox.js';
 
+/** Of this process alone: a forwarder sweeps what carries its name, wherever it is. */
+export const forwarder = `test-${String(process.pid)}`;
+
 /** What of a Connection a test may say. */
 export interface Said {
   readonly id?: string;
@@ -83,7 +86,7 @@ export async function wishFor(
     return { place: await namespaces.find(`file://${sandbox.path}`, field), name, field };
   };
   return wishOf(connection, {
-    forwarder: 'test',
+    forwarder,
     client: await socket(client, name, 'client.name'),
     endpoint: await socket(endpoint, endpointName, 'endpoint.name'),
     facets: kernelFacets,
