@@ -21,7 +21,7 @@ const typeOfService = { level: 0, name: 1 };
 const trafficClass = { level: 41, name: 67 };
 
 /** A connection whose packets nobody answers for so long is given up. */
-const silentMs = 15_000;
+const silentMs = 10_000;
 
 /** All of them. */
 export function serviceClusters(plan: Plan): readonly object[] {
