@@ -31,8 +31,8 @@ const usualListen = '127.0.0.1:9001';
 const secondMs = 1_000;
 const home = '\u001b[H\u001b[2J';
 
-/** The subcommand. */
-export function command(): Command {
+/** The subcommand; `choose` finds forwarders by name. */
+export function command(choose: typeof chooseForwarders = chooseForwarders): Command {
   const collect = (one: string, before: readonly string[] = []) => [...before, one];
   return new Command('audit')
     .description(
@@ -65,10 +65,10 @@ export function command(): Command {
         ]),
       ].join('\n'),
     )
-    .action((options: Options) => answer(() => audit(options)));
+    .action((options: Options) => answer(() => audit(options, choose)));
 }
 
-async function audit(options: Options): Promise<void> {
+async function audit(options: Options, choose: typeof chooseForwarders): Promise<void> {
   const address = addressOf(options.listen);
   const tell = (text: string): void => {
     process.stderr.write(`wanwire audit: ${text.split('\n').map(printable).join('\n')}\n`);
@@ -78,7 +78,7 @@ async function audit(options: Options): Promise<void> {
     address,
     socketMode: options.socketMode,
     choice: { files: options.file, policy: options.policy },
-    forwarders: await chooseForwarders(options.forwarder ?? []),
+    forwarders: await choose(options.forwarder ?? []),
     tell,
   });
   if (!isLocal(address))

@@ -16,6 +16,7 @@ import { commandDocs } from './docs/commands.js';
 import { doctorTable } from './docs/doctor.js';
 import { withParts } from './docs/markdown.js';
 import { policyParts, siteParts } from './docs/schemas.js';
+import { envoyTable } from './envoy/find.js';
 import { peerTable } from './peer.js';
 import { planeTable } from './plane/node.js';
 import { table as up } from './up/config.js';
@@ -35,8 +36,9 @@ const parts: readonly (readonly [title: string, table: Table])[] = [
   ['wanwire forwarder', forwarder],
   ['wanwire nse', nse],
   ['wanwire nsc', nsc],
+  ['wanwire envoy', envoyTable],
   ['wanwire find, wanwire monitor', peerTable],
-  ['wanwire status, links, sessions, pin, unpin, strand, policy, explain', planeTable],
+  ['wanwire status, links, sessions, pin, unpin, strand, policy, explain, audit', planeTable],
 ];
 
 function environmentDocs(): string {

@@ -62,6 +62,10 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'what becomes of a packet and why, and whether the loaded program says the same',
     load: () => import('./explain.js'),
   },
+  envoy: {
+    summary: 'http rules as an Envoy configuration, and Istio routes as http rules',
+    load: () => import('./envoy.js'),
+  },
   audit: {
     summary: 'requests per rule and link by an Envoy’s access log, and those on the wrong link',
     load: () => import('./audit.js'),

@@ -18,7 +18,8 @@ export const table = {
   }),
   NSM_NETWORK_SERVICES: networkServices({
     required: true,
-    description: 'The wires to ask for, each with its service, interface and labels.',
+    description:
+      'The wires to ask for, each with its service, interface and labels. Where several lead to one place, the first is preferred.',
   }),
   NSM_CONNECT_TO: url({
     default: 'unix:///var/lib/networkservicemesh/nsm.io.sock',

@@ -61,7 +61,7 @@ function chosen(policies: readonly SteeringPolicy[], name: string | undefined): 
 export async function watchPolicy(watch: PolicyWatch, before: PolicyText): Promise<void> {
   const { choice, onChange, onMistake, signal, everyMs = usualEveryMs } = watch;
   let text = '';
-  let policy = JSON.stringify(before);
+  let policy = sayingOf(before);
   for (;;) {
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
@@ -71,13 +71,17 @@ export async function watchPolicy(watch: PolicyWatch, before: PolicyText): Promi
     try {
       const read = await readPolicy(choice);
       // Another comment is no other policy.
-      if (JSON.stringify(read) === policy) continue;
-      policy = JSON.stringify(read);
+      if (sayingOf(read) === policy) continue;
+      policy = sayingOf(read);
       onChange(read);
     } catch (reason) {
       onMistake(reason instanceof Error ? reason.message : String(reason));
     }
   }
+}
+
+function sayingOf({ policy, links }: PolicyText): string {
+  return JSON.stringify([policy, links]);
 }
 
 async function textsOf({ files }: PolicyChoice): Promise<string> {

@@ -21,7 +21,7 @@ const typeOfService = { level: 0, name: 1 };
 const trafficClass = { level: 41, name: 67 };
 
 /** A connection whose packets nobody answers for so long is given up. */
-const silentMs = 15_000;
+const silentMs = 10_000;
 
 /** All of them. */
 export function serviceClusters(plan: Plan): readonly object[] {
@@ -35,7 +35,7 @@ function wireCluster({ upstream }: Plan, { name, bind }: WireCluster): object {
     name,
     ...clusterOf(name, upstream),
     typed_extension_protocol_options: asDownstream,
-    upstream_bind_config: bindConfig(bind, upstream),
+    upstream_bind_config: bindConfig(bind, familyOf(upstream)),
     outlier_detection: outlierDetection,
     circuit_breakers: circuitBreakers,
     upstream_connection_options: {
@@ -119,9 +119,8 @@ const circuitBreakers = {
   })),
 };
 
-/** A `BindConfig`. */
-export function bindConfig({ device, source, dscp }: Bind, upstream: Place): object {
-  const family = familyOf(upstream);
+/** A `BindConfig`; the family is that of the service's address, and nothing where either may be. */
+export function bindConfig({ device, source, dscp }: Bind, family: 4 | 6 | undefined): object {
   const any = { 4: '0.0.0.0', 6: '::' };
   const at = (address: string): object => ({ address, port_value: 0 });
   const options = [

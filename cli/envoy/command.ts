@@ -66,15 +66,17 @@ export async function envoyCommand(options: EnvoyCommandOptions): Promise<void> 
   const asked = await understood(options);
   if (istio) {
     const documents = istioDocuments(asked);
-    process.stdout.write(documents.map((one) => stringify(one, { lineWidth: 0 })).join('---\n'));
+    process.stdout.write(documents.map(inYaml).join('---\n'));
   } else {
     const bootstrap = envoyBootstrap(asked);
     if (asked.routesFile !== undefined) await writeRoutes(asked.routesFile, asked);
-    process.stdout.write(
-      head(asked) + stringify(bootstrap, { lineWidth: 0, aliasDuplicateObjects: false }),
-    );
+    process.stdout.write(head(asked) + inYaml(bootstrap));
   }
   if (options.check === true) await check(asked, istio);
+}
+
+function inYaml(value: object): string {
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 function refuse(

@@ -67,7 +67,7 @@ function envoyFilter(plan: Plan, selector: Readonly<Record<string, string>>): Do
     patch: {
       operation: 'MERGE',
       value: {
-        upstream_bind_config: bindConfig(plan.targetOf(rule).wires[0]?.bind ?? {}, plan.upstream),
+        upstream_bind_config: bindConfig(plan.targetOf(rule).wires[0]?.bind ?? {}, 4),
       },
     },
   }));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What an Envoy beside the client does with a request: the http rule, and the wire of its class. Pure. */
 import { invalid } from '../../api/errors/wire-error.js';
-import { pinnedService } from '../../api/site/classes.js';
+import { classOf, pinnedService } from '../../api/site/classes.js';
 import { httpRuleOf, type HttpRequest } from '../../api/site/http-match.js';
 import type { SteeringPolicy } from '../../api/site/types.js';
 import type { PlaneWire } from '../plane/types.js';
@@ -26,10 +26,10 @@ export interface HttpAnswer {
   readonly class: string | null;
   /** DSCP that Envoy sets; null where the rule says none. */
   readonly mark: number | null;
-  /** The service of the class's own wire, such as `wan-bulk`; null without a rule. */
-  readonly service: string | null;
-  /** The client's wire of that class; null where it has none, and goes by the default cluster. */
-  readonly wire: Pick<PlaneWire, 'id' | 'interface'> | null;
+  /** What a class of links without any wire of the client comes to. */
+  readonly otherwise: 'default' | 'refused' | null;
+  /** The client's wire that Envoy's connection is bound to; null: none, so its routes decide. */
+  readonly wire: (Pick<PlaneWire, 'id' | 'interface'> & { readonly class: string }) | null;
 }
 
 /** The request that the options describe; nothing where they describe none. */
@@ -58,19 +58,23 @@ export function httpAnswerOf(
 ): HttpAnswer {
   const rule = httpRuleOf(policy, request);
   if (rule === undefined) {
-    return { request, rule: null, match: '', class: null, mark: null, service: null, wire: null };
+    return { request, rule: null, match: '', class: null, mark: null, otherwise: null, wire: null };
   }
-  const service = pinnedService(own.service, rule.class);
-  const wire = wires.find(
-    (one) => one.service === service && one.client === own.client && one.leader === own.leader,
-  );
+  const { fallback, strict } = classOf(policy, rule.class);
+  const [wire = null] = [rule.class, ...fallback].flatMap((of) => {
+    const service = pinnedService(own.service, of);
+    const found = wires.find(
+      (one) => one.service === service && one.client === own.client && one.leader === own.leader,
+    );
+    return found === undefined ? [] : [{ id: found.id, interface: found.interface, class: of }];
+  });
   return {
     request,
     rule: rule.name,
     match: httpText(rule.match),
     class: rule.class,
     mark: rule.mark ?? null,
-    service,
-    wire: wire === undefined ? null : { id: wire.id, interface: wire.interface },
+    otherwise: wire === null ? (strict ? 'refused' : 'default') : null,
+    wire,
   };
 }

@@ -6,6 +6,7 @@ import { WireError } from '../../api/errors/wire-error.js';
 import type { Steered } from '../../forwarder/operator/operator.js';
 import { askOperator } from '../operator-client.js';
 import { socketOf, type NodeChoice } from '../plane/node.js';
+import type { PlaneNode } from '../plane/types.js';
 
 const port = z.object({ from: z.int(), to: z.int() });
 const texts = z.array(z.string());
@@ -60,8 +61,8 @@ export type InForce =
   | { readonly steered: undefined; readonly untold: string };
 
 /** Ask. A forwarder that does not run, or is of a version that does not tell, is no error. */
-export async function inForce(node: NodeChoice, told: string | null): Promise<InForce> {
-  const socket = socketOf(node, told);
+export async function inForce(choice: NodeChoice, node: PlaneNode): Promise<InForce> {
+  const socket = socketOf(choice, node.operator);
   const question = { method: 'GET', path: '/steered', patienceMs: 5_000 } as const;
   try {
     const answer = await askOperator({ name: node.name, socket }, question, steered);

@@ -25,7 +25,7 @@ import { stateOf } from './state.js';
 import { runLoaded } from './live.js';
 import { ruleByTables } from './tables.js';
 import { tryPacket, type Verdict } from './twin.js';
-import { wireOf, type WireWish } from './wires.js';
+import { hasAddress, wireOf, type WireWish } from './wires.js';
 import type { HttpRequest } from '../../api/site/http-match.js';
 
 /** What is to be explained. */
@@ -50,8 +50,8 @@ const tries = 4;
 /** Explain it. */
 export async function explain(node: NodeChoice, question: Question): Promise<Explained> {
   for (let left = tries; ; left--) {
-    const operator = look(node, (_maps, { plane }) => plane.node.operator);
-    const told = await inForce(node, operator);
+    const self = look(node, (_maps, { plane }) => plane.node);
+    const told = await inForce(node, self);
     const attached = await attachments(join(node.directory, 'links'));
     const found = look(node, (maps, reading) =>
       once({ maps, reading, node, told, attached }, question),
@@ -76,7 +76,7 @@ function once(sight: Sight, question: Question): Explained {
   const own = wireOf(wires, steered?.wires, question.wish, question.packet);
   const http = httpOf(sight, own, question.request);
   const taken = wires.find(({ id }) => id === http?.wire?.id) ?? own;
-  const packet = from(question.packet, own, taken, steered);
+  const packet = from(marked(question.packet, http), own, taken, steered);
   const state = stateOf(maps, taken.number, generation, packet);
   const row = { generation, policy: state.wire.policy, wire: taken.number };
   const policy = policyOf(sight, state.wire.policy);
@@ -85,8 +85,8 @@ function once(sight: Sight, question: Question): Explained {
   const rules = policy && byTables ? ruleByPolicy(policy, packet, labels) : byTables;
   const { verdict, why } = programSays(sight, taken, packet, state.wire.port, question.live);
   const notes = [
-    ...notesOf(sight, question, taken, policy === undefined),
-    ...(packet === question.packet ? [] : [`Envoy sends it from ${packet.text.source}`]),
+    ...notesOf(sight, { ...question, packet }, taken, policy === undefined),
+    ...(packet.text === question.packet.text ? [] : [`Envoy sends it from ${packet.text.source}.`]),
     ...(why === undefined ? [] : [why]),
   ];
   const parts = { reading, wire: taken, packet, state, rules, policy, verdict, notes };
@@ -116,6 +116,11 @@ function policyOf({ told, reading }: Sight, place: number): SteeringPolicy | und
   const { service = '', policy: name = '' } = reading.names.get('ruleset', row) ?? {};
   const found = told.steered?.services.find((one) => one.service === service)?.policy;
   return found?.name === name ? found : undefined;
+}
+
+/** With the DSCP that Envoy sets. */
+function marked(packet: Packet, http: HttpAnswer | undefined): Packet {
+  return http?.mark == null ? packet : { ...packet, dscp: http.mark };
 }
 
 /** The same packet as the class's wire has it: from that interface's address. */
@@ -180,6 +185,11 @@ function notesOf(
       ? []
       : [
           `The client's labels are ${labelText(client?.labels ?? {})}: ${labelText(Object.fromEntries(others))} is not looked at.`,
+        ]),
+    ...(client === undefined || hasAddress(wire, client, packet)
+      ? []
+      : [
+          `The client of this wire has ${client.addresses.join(' and ') || 'no address'}: the packet is of somebody behind it, or of another wire.`,
         ]),
     ...(wire.leader ? [] : ['This side follows: the other one leads, and chooses the strand.']),
     ...(told.untold === null

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** An explanation as a page. */
+import { dscpText } from '../../api/site/traffic.js';
 import type { Paint } from '../paint.js';
 import { tableLines } from '../plane/lines.js';
 import { columns, printable } from '../table.js';
@@ -34,15 +35,19 @@ function headLines({ bold }: Paint, { packet, wire }: Explanation): string[] {
   ];
 }
 
-function httpLines({ rule, match, class: of, service, wire }: HttpAnswer): string[] {
+function httpLines({ rule, match, class: of, mark, otherwise, wire }: HttpAnswer): string[] {
   if (rule === null || of === null) {
-    return ['http: no rule fits, so Envoy takes its default cluster, and the packet is compared'];
+    return ['http: no rule fits: Envoy takes its default cluster, and the packet is compared'];
   }
+  const none = `the client has no wire of class ${of}`;
   const way =
     wire === null
-      ? `the client has no wire for ${service ?? ''}: Envoy takes its default cluster`
-      : `Envoy takes the cluster of class ${of}, by ${wire.interface}`;
-  return [`http: rule ${rule} is the first that fits (${match}); ${way}`].map(printable);
+      ? `${none}: ${otherwise === 'refused' ? 'it is strict, so Envoy answers 503' : 'Envoy takes its default cluster'}`
+      : wire.class === of
+        ? `Envoy takes the cluster of class ${of}, by ${wire.interface}`
+        : `${none}: Envoy takes that of its fallback ${wire.class}, by ${wire.interface}`;
+  const marked = mark === null ? '' : `, and marks it with dscp ${dscpText(mark)}`;
+  return [`http: rule ${rule} is the first that fits (${match}); ${way}${marked}`].map(printable);
 }
 
 function ruleLines({ bold, dim }: Paint, found: Explanation, all: boolean): string[] {

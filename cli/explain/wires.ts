@@ -59,9 +59,9 @@ function narrowed<T>(all: readonly T[], fits: (one: T) => boolean, wanted: unkno
   return wanted === undefined ? all : all.filter(fits);
 }
 
-/** The client's own end: what it sends is from there, what is sent to it goes there. */
-function hasAddress(
-  { leader }: PlaneWire,
+/** Whether the client's end of the packet is the client's own: what it sends is from there, what is sent to it goes there. */
+export function hasAddress(
+  { leader }: Pick<PlaneWire, 'leader'>,
   client: SteeredClient | undefined,
   { flow }: Pick<Packet, 'flow'>,
 ): boolean {

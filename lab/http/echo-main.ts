@@ -26,23 +26,26 @@ const multiplexed = http2Server();
 multiplexed.on('stream', (stream, headers) => {
   stream.on('error', () => undefined);
   const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
-  answerTo(stream).then(
-    (body) => {
+  answerTo(stream)
+    .then((body) => {
+      // Who asked may be gone.
+      if (stream.destroyed) return;
       if (isGrpc) grpc(stream, body);
       else {
         stream.respond({ ':status': 200 });
         stream.end(body);
       }
-    },
-    () => stream.destroy(),
-  );
+    })
+    .catch(() => stream.destroy());
 });
 
 /** A gRPC message is its length and its bytes; what came is what goes back. */
 function grpc(stream: ServerHttp2Stream, message: Buffer): void {
   const headers = { ':status': 200, 'content-type': 'application/grpc+proto' };
   stream.respond(headers, { waitForTrailers: true });
-  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+  stream.on('wantTrailers', () => {
+    if (!stream.destroyed) stream.sendTrailers({ 'grpc-status': '0' });
+  });
   stream.end(message);
 }
 

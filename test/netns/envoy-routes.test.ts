@@ -4,7 +4,7 @@
  * class has its own (of loopback), so the answer tells which cluster a request took.
  */
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +13,7 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { httpRuleOf } from '../../api/site/http-match.js';
 import { parsePolicies } from '../../api/site/policy.js';
-import { envoyBootstrap } from '../../cli/envoy/static.js';
+import { envoyBootstrap, envoyRoutes } from '../../cli/envoy/static.js';
 import {
   loggedRequest,
   requestBytes,
@@ -139,4 +139,37 @@ t.test('HTTP/2 with prior knowledge stays HTTP/2', async (t) => {
   t.strictSame(same(await ask(1, { ':path': '/v1/get', user: 'boss' })), [
     `2.0 ${addressOf('boss')}`,
   ]);
+});
+
+t.test('other routes are in force without another Envoy', async (t) => {
+  const server = createServer((request, response) => {
+    response.end(request.socket.remoteAddress);
+  }).listen(0, '127.0.0.1');
+  t.teardown(() => server.closeAllConnections());
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const [folder, port] = [t.testdir(), await freePort()];
+  const routesFile = join(folder, 'routes.json');
+  const options = {
+    ...common,
+    upstream: `127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    listen: `127.0.0.1:${String(port)}`,
+    routesFile,
+  };
+  const place = async (text: string): Promise<void> => {
+    const [policy] = parsePolicies(text, 'routes.yaml');
+    if (policy === undefined) throw new Error('no policy');
+    await writeFile(`${routesFile}.new`, JSON.stringify(envoyRoutes({ ...options, policy })));
+    await rename(`${routesFile}.new`, routesFile);
+  };
+  const minion = Buffer.from(
+    'GET / HTTP/1.1\r\nhost: a\r\nuser: minion\r\nconnection: close\r\n\r\n',
+  );
+  await place(requestPolicy);
+  await startEnvoy(t, folder, envoyBootstrap(options), { ready: () => exchange(port, minion) });
+  t.match(await exchange(port, minion), { status: 200, body: '127.0.0.1' });
+  await place(requestPolicy.replace('{user: boss}', '{user: minion}'));
+  let answer = await exchange(port, minion);
+  while (answer.body === '127.0.0.1') answer = await exchange(port, minion);
+  t.strictSame(answer, { status: 200, body: addressOf('boss') });
 });

@@ -44,6 +44,7 @@ export async function startEnvoy(
   await writeFile(path, JSON.stringify(bootstrap));
   const program = await open(envoyProgram());
   const own = ['-c', path, '--disable-hot-restart', '--log-level', 'warning', '--concurrency', '1'];
+  own.push('--file-flush-interval-msec', '200');
   const user = ['--reuid', String(nobody), '--regid', String(nobody), '--clear-groups'];
   const command = ['setpriv', ...user, '--inh-caps=-all', '--', '/proc/self/fd/3', ...own];
   const child = spawn(

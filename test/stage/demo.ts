@@ -52,9 +52,17 @@ function leavings(folder: string, pid: number): readonly string[] {
   );
   return [
     ...readdirSync(folder),
-    ...processes.map((one) => `process ${one}`),
+    ...processes.map((one) => `process ${nameOf(one)}`),
     ...readdirSync('/run/netns').filter((name) => name.startsWith(`ww-${lab}-`)),
     ...findBpfDirectories().filter((path) => path.includes(`/${lab}-`)),
     ...readdirSync('/run').filter((name) => name === `ww-${lab}`),
   ];
+}
+
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return pid;
+  }
 }

@@ -17,13 +17,16 @@ export interface PingOptions {
   readonly tos?: number;
   /** Of data. */
   readonly bytes?: number;
+  /** Whose socket is bound to it. */
+  readonly device?: string;
 }
 
 /** Echo requests from a place, one after the other, whether answered or not; resolves when the last one's time is over. */
 export async function pings(place: Place, to: string, options: PingOptions): Promise<Pinged> {
   const { count, intervalMs = 10, tos = 0, bytes = 56 } = options;
   const args = ['-n', '-q', '-i', String(intervalMs / 1000), '-c', String(count), '-W', '2'];
-  const more = ['-Q', String(tos), '-s', String(bytes)];
+  const by = options.device === undefined ? [] : ['-I', options.device];
+  const more = ['-Q', String(tos), '-s', String(bytes), ...by];
   // It says 1 when not all came back.
   const said = await place.exec('ping', ...args, ...more, to).catch((reason: unknown) => {
     const { stdout = '', stderr = '' } = reason as { stdout?: string; stderr?: string };

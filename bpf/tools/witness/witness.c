@@ -8,8 +8,9 @@
  * namespace, whatever is in it, for tokens in clear text,
  * `ww-request=USER.NUMBER;`: USER has 1 to 32 of [A-Za-z0-9_-], NUMBER 1 to 15
  * digits. One that is cut between two TCP segments, or two fragments of a
- * packet, is found too, also within VXLAN. Says "ready", then for each token
- * and direction, when it is seen first:
+ * packet, is found too, also within VXLAN. What is sent past the kernel's taps
+ * (AF_XDP, PACKET_QDISC_BYPASS) is seen only where it arrives. Says "ready",
+ * then for each token and direction, when it is seen first:
  *
  *   {"user":"boss","number":12,"direction":"out","at":MS_SINCE_THE_EPOCH}
  *

@@ -29,6 +29,7 @@ interface Parts {
   readonly sites: Sites;
   readonly sidecar: Sidecar;
   readonly auditor: Auditor;
+  readonly echo: Echo;
 }
 
 /** See the head of this file. Disposing it ends all but the sites and their world. */
@@ -36,12 +37,14 @@ export class Cast implements AsyncDisposable {
   readonly sites: Sites;
   readonly auditor: Auditor;
   readonly #sidecar: Sidecar;
+  readonly #echo: Echo;
   readonly #others: Others;
 
-  private constructor({ sites, auditor, sidecar }: Parts, others: Others) {
+  private constructor({ sites, auditor, sidecar, echo }: Parts, others: Others) {
     this.sites = sites;
     this.auditor = auditor;
     this.#sidecar = sidecar;
+    this.#echo = echo;
     this.#others = others;
   }
 
@@ -68,6 +71,11 @@ export class Cast implements AsyncDisposable {
     );
     const app = await this.#others.add(App.start(this.sites.pod, { target: entry, loads, first }));
     return new Load(app, witnesses);
+  }
+
+  /** Rejects when the service ends by itself. */
+  broken(): Promise<never> {
+    return this.#echo.broken();
   }
 
   /** Have Envoy's routes follow the edge's file; throws what is wrong with it. */
@@ -129,7 +137,7 @@ async function enter(sites: Sites, envoy: string, others: Others): Promise<Parts
   await sites.write('edge', meshEdge(before));
   await Promise.all([sites.up('cloud'), sites.up('edge')]);
   await sites.client(wishes);
-  await others.add(Echo.start(sites.server, servicePort));
+  const echo = await others.add(Echo.start(sites.server, servicePort));
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o755);
   const auditor = await others.add(
@@ -150,7 +158,7 @@ async function enter(sites: Sites, envoy: string, others: Others): Promise<Parts
       accessLogs: [auditor.address],
     },
   });
-  return { sites, sidecar, auditor };
+  return { sites, sidecar, auditor, echo };
 }
 
 async function policyOf(sites: Sites): Promise<SteeringPolicy> {

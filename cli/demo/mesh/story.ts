@@ -136,7 +136,11 @@ async function look(
   const { load, told, seconds, signal } = stage;
   {
     using _live = new Live(stage.live, load.answered, load.sights);
-    await Promise.race([sleep(seconds * 1_000, undefined, { signal }), load.broken()]);
+    await Promise.race([
+      sleep(seconds * 1_000, undefined, { signal }),
+      load.broken(),
+      stage.cast.broken(),
+    ]);
   }
   const endMs = nowMs();
   await sleep(witnessMs);
@@ -191,8 +195,11 @@ async function sums(stage: Stage, timeline: Timeline, resets: number): Promise<S
       phase,
       own.filter((one) => one.requests > 0),
     );
-  const { wrong: byAudit } = audit.total;
-  if (byAudit > 0) throw new Error(`${String(byAudit)} on the wrong link by the audit`);
+  const finding = audit.findings.find(({ kind }) => kind === 'wrong');
+  if (finding !== undefined) {
+    const { rule, links: on, reason } = finding;
+    throw new Error(`the audit finds rule ${rule ?? 'default'} on ${on.join(', ')}: ${reason}`);
+  }
   if (resets > 0) throw new Error(`${String(resets)} TCP resets`);
   return { timeline, tallies, resets };
 }
