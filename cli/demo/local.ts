@@ -56,7 +56,8 @@ async function cast(world: World, screen: Screen): Promise<void> {
   await world.start(manager(world, lifetime));
   const groups = ['[172.16.1.0/24],[2001:db8:1::/64]', '[172.16.2.0/24],[2001:db8:2::/64]'];
   await Promise.all([
-    world.start(forwarder(world, lifetime)),
+    // A name of its own: a machine's real forwarder takes care of its own interfaces only.
+    world.start(forwarder(world, { ...lifetime, NSM_NAME: `forwarder-${String(process.pid)}` })),
     ...groups.map((prefix, at) =>
       world.start(
         endpoint(world, `hello-${String(at + 1)}`, {
