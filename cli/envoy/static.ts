@@ -10,8 +10,8 @@ import { routeConfiguration } from './routes.js';
 export const mostHeadersKb = 60;
 
 /**
- * A header that is sent twice is one value, joined by `,`: as it was in every
- * Envoy before 1.37, and as access logs have it. Who adds a second `user: boss` is no boss.
+ * A header that is sent twice is one value, joined by `,`: as former Envoys had it, and
+ * as access logs have it. Who adds a second `user: boss` is no boss.
  */
 const runtime = { 'envoy.reloadable_features.match_headers_individually': false };
 

@@ -4,14 +4,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import type { Test } from 'tap';
 import { environment } from '../../api/env/read-environment.js';
 import { findBpfDirectories } from '../../bpf/loader/bpffs.js';
 import { command } from './command.js';
 
+/** Who removes what it leaves: a test. */
+export interface Cleaner {
+  teardown(act: () => void): void;
+}
+
 /** Run it with a temporary folder of its own; `onTitle` is told each title as it comes. Resolves when it has ended. */
 export async function demo(
-  t: Test,
+  t: Cleaner,
   args: readonly string[],
   onTitle: (title: string, pid: number) => void = () => undefined,
   env: Readonly<Record<string, string>> = {},
