@@ -83,7 +83,7 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     load: () => import('./lab.js'),
   },
   demo: {
-    summary: 'a whole wire on this machine, from nothing to nothing',
+    summary: 'boss and minion on their links, and other stories; leaves nothing',
     load: () => import('./demo.js'),
   },
   doctor: {

@@ -334,6 +334,11 @@ t.test('a flood is bounded, and what there is no room for is counted', async (t)
     );
   }
   t.ok(fresh.pending < 40 && fresh.overflow > 10, 'long paths are fewer');
+  const many = hearing();
+  for (let n = 0; n < 2_500; n++) many.request(boss(1_000, 1_001), at(1_000));
+  many.tick(at(9_000));
+  t.equal(many.tally.total.requests + many.pending, 2_500);
+  t.ok(many.pending >= 1_500, 'a flood is judged little by little');
   fresh.drain();
   fresh.request(boss(2_000, 2_001), at(2_000));
   t.equal(fresh.pending, 1, 'and there is room again');

@@ -32,6 +32,9 @@ export interface AuditLimits extends SessionLimits {
   readonly characters: number;
 }
 
+/** Verdicts of one tick: events and looks must not wait for a flood of requests. */
+const mostAtOnce = 1_000;
+
 /** Usual times: an Envoy flushes its log once a second or sooner, events come at once. */
 export const usualTimes: AuditTimes = {
   holdMs: 1_000,
@@ -200,8 +203,9 @@ function missingHeader({ route, http }: LoggedRequest, policy: SteeringPolicy): 
 }
 
 function split(all: Waiting[], before: number): { due: Waiting[]; rest: Waiting[] } {
-  const at = all.findIndex(({ arrived }) => arrived > before);
-  return at < 0 ? { due: all, rest: [] } : { due: all.slice(0, at), rest: all.slice(at) };
+  const found = all.findIndex(({ arrived }) => arrived > before);
+  const at = Math.min(found < 0 ? all.length : found, mostAtOnce);
+  return { due: all.slice(0, at), rest: all.slice(at) };
 }
 
 function charactersOf({ http, id, route, cluster }: LoggedRequest): number {
