@@ -39,7 +39,7 @@ t.test('sessions of a site, from one life of its forwarder to the next', async (
   const connection = () =>
     transfer(sites.pod, sites.lab.place('cloud/server'), {
       address: server,
-      port,
+      port: Number(port),
       kibPerSecond: 64,
     });
   const kinds = (heard: readonly SessionChange[]) =>
