@@ -126,7 +126,14 @@ async function pull(stage: Stage, load: Load): Promise<void> {
   const { sites, screen } = stage;
   screen.title('4  Pull a cable');
   screen.row('command', 'wanwire lab set edge/wan0 --down');
-  const down = (): Promise<void> => sites.lab.set('edge/wan0', { down: true });
+  const down = async (): Promise<void> => {
+    await sites.lab.set('edge/wan0', { down: true });
+    // What was in the cable is sent again when TCP's timer says so.
+    await until('the backup on the LTE link', async () => {
+      const [, lte] = await gauge(sites.lab, 20);
+      return carries(lte, mbps.backup);
+    });
+  };
   const seen = await during(stage, load, 50, down, true);
   show(screen, seen, ['', 'voice and backup']);
 }
