@@ -250,16 +250,18 @@ t.test('an answer by the other link is heard, with strict reverse paths elsewher
   await far.ip('link', 'set', 'lo', 'up');
   await far.ip('address', 'add', '203.0.113.1', 'dev', 'lo');
   await far.ip('route', 'add', '192.0.2.2', 'via', '198.51.100.2', 'dev', 'far1');
+  // On a busy machine the first one may wait too long for its neighbour.
+  const often = ['-c', '3', '-i', '0.3', '-W', '1'];
   const ping = () =>
-    node.run('ping', '-c', '1', '-W', '1', '-I', '192.0.2.2', '203.0.113.1').catch(() => 'none');
+    node.run('ping', ...often, '-I', '192.0.2.2', '203.0.113.1').catch(() => 'none');
   await node.ip('route', 'add', '203.0.113.1', 'via', '192.0.2.1');
-  t.notMatch(await ping(), /1 received/, 'the test is one');
+  t.equal(await ping(), 'none', 'the test is one');
   await node.ip('route', 'delete', '203.0.113.1');
 
   const underlay = await underlayIn(t, node);
   await underlay.call('start', [fibre, lte]);
   await underlay.call('route', shared);
-  t.match(await ping(), /1 received/);
+  t.match(await ping(), /[1-3] received/);
 });
 
 t.test('two links in one network: each answers for itself', async (t) => {
