@@ -98,7 +98,8 @@ function heldBy({ steering, holdMs }: Wan): HeldOptions {
 
 /** The forwarder's chain. */
 export function forwarderChain(parts: ForwarderParts): Chain {
-  const { name, owner, channels, tokens, events, registries, namespaces, wires, records, wan } = parts;
+  const { name, owner, channels, tokens, events, registries, namespaces, wires, records, wan } =
+    parts;
   const held = wan && heldBy(wan);
   return compose(
     // Its life: guards first, which may stop a Close.
