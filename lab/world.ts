@@ -122,7 +122,8 @@ export class World implements AsyncDisposable {
     await this.#errands.end();
     // The last come first: a client can still close its wires.
     for (const player of this.players.toReversed()) await player.end('SIGTERM');
-    await rm(this.directory, { recursive: true, force: true });
+    // Who was told to stop may still be writing a file there.
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }
 
