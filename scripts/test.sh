@@ -21,6 +21,19 @@ count() {
 	echo "${found:-0}"
 }
 
+# Each failed assertion with what tap says of it, but for its stack and source.
+failures() {
+	awk '
+		/^ *not ok / && !/# (TODO|SKIP)/ { print; telling = 1; next }
+		/^ *(stack|source): / { telling = 0 }
+		/^ *(diff|expected|actual|found|wanted|message|compare|signal|timeout): / && failed { telling = 1 }
+		/^ *---$/ { failed = telling }
+		/^ *\.\.\.$/ { telling = failed = 0 }
+		/^ *(# Subtest|ok )/ { telling = failed = 0 }
+		telling
+	' | cut -c1-300 | head -n 400
+}
+
 verdict() { # NAME PASSED FAILED SKIPPED SINCE
 	passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
 	printf '%-13s %5s passed, %s failed, %s skipped (%s s)\n' "$1" "$2" "$3" "$4" "$((SECONDS - $5))"
@@ -35,9 +48,8 @@ tests() { # NAME TAP'S ARGUMENTS...
 	# A tap that fails without counting a failure has not run what it should.
 	((rc == 0 || fail > 0)) || fail=1
 	if ((fail > 0)); then
-		# Before the first FAIL stand only the reporter's running counts.
-		sed 's/\x1b\[[0-9;?]*[a-zA-Z]//g' "$results/report" >"$results/plain"
-		sed -n '/^ FAIL /,$p' "$results/plain" | grep . || cat "$results/plain"
+		# tap's own reporter says nothing of failures where CI is set.
+		failures <"$results/tap" | grep . || cat "$results/report"
 	fi
 	verdict "$name" "$(count pass "$results/tap")" "$fail" "$(count skip "$results/tap")" "$began"
 	sed -nE 's/^(not )?ok [0-9]+ - (\S+) # time=([0-9]+)[0-9]{3}\..*/\3 s \2/p' "$results/tap" |
