@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What an application notices of a link's trouble: a message each millisecond in both
+ * What an application notices of a link's trouble: small messages in both
  * directions between two places of a lab (`bpf/tools/metronome`), and the longest time
  * in which none came.
  */
@@ -19,6 +19,8 @@ export interface MetronomeOptions {
   readonly port: number;
   /** The whole TOS byte: 184 is DSCP EF. */
   readonly tos?: number;
+  /** Between two messages: 1,000 where not given. TCP's listener has always that. */
+  readonly periodUs?: number;
 }
 
 /** What one end heard of the other since the last look. */
@@ -64,11 +66,12 @@ export class Metronome implements AsyncDisposable {
 
   /** Listen at `to`, talk from `from`; resolves once both have heard something. */
   static async start(from: Place, to: Place, options: MetronomeOptions): Promise<Metronome> {
-    const { protocol, address, port, tos = 0 } = options;
+    const { protocol, address, port, tos = 0, periodUs = 1_000 } = options;
     const listener = new End(to, [protocol, 'listen', String(port)]);
     try {
       await listener.ready();
-      const talker = new End(from, [protocol, 'talk', address, String(port), String(tos)]);
+      const settings = [port, tos, periodUs].map(String);
+      const talker = new End(from, [protocol, 'talk', address, ...settings]);
       const both = new Metronome([listener, talker]);
       try {
         await talker.ready();

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * metronome - what an application notices of a link's trouble: a stream of small
- * messages in both directions, one a millisecond, and the longest time in which
- * none came.
+ * messages in both directions, and the longest time in which none came.
  *
  *   metronome udp|tcp listen PORT
- *   metronome udp|tcp talk ADDRESS PORT TOS
+ *   metronome udp|tcp talk ADDRESS PORT TOS PERIOD_US
  *
  * Both ends send by their own clock, whatever the other one does: numbered
- * datagrams, or 256 bytes of one TCP connection. The listener hears one talker,
- * and marks its datagrams as the talker does. "ready" is said when the first
+ * datagrams, or 256 bytes of one TCP connection. The listener hears one talker, and
+ * takes TOS and period from its datagrams. "ready" is said when the first
  * message was heard, by the listener when it listens. Each line on stdin is answered
  * by one of JSON (figures.c): counts are since the start, the gap and the delays since
  * the last one; what is silent just then counts as a gap, too. `delay_ns` is one way,
@@ -21,7 +20,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
@@ -35,6 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MICROSECOND 1000ull
 #define MILLISECOND 1000000ull
 #define SECOND 1000000000ull
 /* Of TCP, in one message. */
@@ -44,8 +43,8 @@
 
 struct message {
 	uint64_t number, sent_ns;
-	uint32_t tos;
-	uint8_t rest[44];
+	uint32_t tos, period_us;
+	uint8_t rest[40];
 };
 
 static struct {
@@ -55,9 +54,9 @@ static struct {
 	bool connected; /* somebody is there to be sent to */
 	bool announced;
 	int tos;
-	uint64_t number, next_ns;
+	uint64_t number, next_ns, period_ns;
 	const char *error;
-} end = { .door = -1, .fd = -1, .error = "" };
+} end = { .door = -1, .fd = -1, .period_ns = MILLISECOND, .error = "" };
 
 static struct figures figures;
 
@@ -91,12 +90,12 @@ static void set_mark(int tos)
 	setsockopt(end.fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 }
 
-static void set_up_stream(void)
+/* Somebody is there: begin to send. */
+static void begin(void)
 {
 	int yes = 1;
 
 	setsockopt(end.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-	fcntl(end.fd, F_SETFL, O_NONBLOCK);
 	end.connected = true;
 	end.next_ns = clock_now();
 }
@@ -122,14 +121,11 @@ static void listen_at(int port)
 	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no));
 	if (bind(fd, (void *)&here, sizeof(here)) < 0 || (end.tcp && listen(fd, 1) < 0))
 		fail("bind");
-	if (end.tcp)
-		end.door = fd;
-	else
-		end.fd = fd;
+	*(end.tcp ? &end.door : &end.fd) = fd;
 	say_ready();
 }
 
-static void talk_to(const char *address, int port, int tos)
+static void talk_to(const char *address, int port, int tos, uint64_t period_ns)
 {
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
@@ -140,10 +136,11 @@ static void talk_to(const char *address, int port, int tos)
 		exit(64);
 	}
 	end.fd = open_socket(v4 ? AF_INET : AF_INET6);
+	end.period_ns = period_ns;
 	set_mark(tos);
 	if (connect(end.fd, v4 ? (void *)&four : (void *)&six, v4 ? sizeof(four) : sizeof(six)) < 0)
 		fail(address);
-	set_up_stream();
+	begin();
 }
 
 /* Nothing more will come of a TCP connection. */
@@ -158,16 +155,17 @@ static void broken(const char *why)
 static void beat(uint64_t now)
 {
 	static const uint8_t portion[PORTION];
-	struct message message = { .number = end.number, .sent_ns = now, .tos = end.tos };
+	struct message message = { .number = end.number,
+				   .sent_ns = now,
+				   .tos = end.tos,
+				   .period_us = end.period_ns / MICROSECOND };
 	ssize_t done;
 
 	if (now - end.next_ns > LONGEST_LAG)
 		end.next_ns = now;
-	end.next_ns += MILLISECOND;
-	if (end.tcp)
-		done = send(end.fd, portion, sizeof(portion), MSG_NOSIGNAL);
-	else
-		done = send(end.fd, &message, sizeof(message), 0);
+	end.next_ns += end.period_ns;
+	done = send(end.fd, end.tcp ? (void *)portion : &message,
+		    end.tcp ? sizeof(portion) : sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (end.tcp && done < 0 && errno != EAGAIN) {
 		broken(strerrorname_np(errno));
 		return;
@@ -186,7 +184,7 @@ static void hear_datagrams(void)
 
 	while ((got = recvfrom(end.fd, &message, sizeof(message), MSG_DONTWAIT, (void *)&who,
 			       &length)) >= 0) {
-		if (got < (ssize_t)sizeof(message))
+		if (got < (ssize_t)sizeof(message) || message.period_us == 0)
 			continue;
 		figures_message(&figures, message.number, message.sent_ns, clock_now());
 		say_ready();
@@ -195,8 +193,8 @@ static void hear_datagrams(void)
 		if (connect(end.fd, (void *)&who, length) < 0)
 			fail("connect");
 		set_mark(message.tos);
-		end.connected = true;
-		end.next_ns = clock_now();
+		end.period_ns = message.period_us * MICROSECOND;
+		begin();
 	}
 }
 
@@ -230,7 +228,7 @@ static void let_in(void)
 		return;
 	}
 	end.fd = fd;
-	set_up_stream();
+	begin();
 }
 
 /* Returns false at the end of stdin. */
@@ -287,14 +285,14 @@ int main(int argc, char **argv)
 	mlockall(MCL_CURRENT);
 	if (argc == 4 && strcmp(argv[2], "listen") == 0)
 		listen_at(atoi(argv[3]));
-	else if (argc == 6 && strcmp(argv[2], "talk") == 0)
-		talk_to(argv[3], atoi(argv[4]), atoi(argv[5]));
+	else if (argc == 7 && strcmp(argv[2], "talk") == 0 && atoi(argv[6]) > 0)
+		talk_to(argv[3], atoi(argv[4]), atoi(argv[5]), atoi(argv[6]) * MICROSECOND);
 	else
 		goto usage;
 	run();
 	return 0;
 usage:
 	fprintf(stderr, "usage: metronome udp|tcp listen PORT\n"
-			"       metronome udp|tcp talk ADDRESS PORT TOS\n");
+			"       metronome udp|tcp talk ADDRESS PORT TOS PERIOD_US\n");
 	return 64;
 }
