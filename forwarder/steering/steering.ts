@@ -189,8 +189,9 @@ export class Steering {
     }
     // First: a packet of a new strand must not leave by another link.
     await this.#route();
-    const changes = this.peers.converge(links, ({ port }) => this.#devices.indexFor(port));
-    if ((changes.strands && !onlyAdds) || changes.back) await this.#renew();
+    // A strand that may be used again needs no new tables: sessions go home as it is let (see quality/).
+    const isOther = this.peers.converge(links, ({ port }) => this.#devices.indexFor(port));
+    if (isOther && !onlyAdds) await this.#renew();
   }
 
   async #route(): Promise<void> {
