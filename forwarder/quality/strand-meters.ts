@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Bytes of a strand as its line carries them: IP packets with all that is around the
+ * inner ones, and probes. Which is what a provider counts.
+ */
+import { overhead } from '../steering/strands.js';
+
+/** Cumulative, in bytes. Each begins anew with its map. */
+export interface Counters {
+  /** Inner packets, */
+  readonly txBytes: number;
+  readonly rxBytes: number;
+  /** what is around them, */
+  readonly txOverhead: number;
+  readonly rxOverhead: number;
+  /** probes, ours and the peer's, and the answers to them. */
+  readonly txProbes: number;
+  readonly rxProbes: number;
+}
+
+/** What the maps count: `strand_stats` and `quality`. */
+export interface Counted {
+  readonly family: 4 | 6;
+  readonly txPackets: number;
+  readonly txBytes: number;
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  /** Probes that were sent, those that could not be, their answers, and answers to the peer's. */
+  readonly sent: number;
+  readonly failed: number;
+  readonly received: number;
+  readonly reflected: number;
+}
+
+/** UDP payload of a probe and of its answer (RFC 8762, section 4.2.1). */
+export const usualProbeSize = 44;
+const udpHeader = 8;
+const ipHeader = { 4: 20, 6: 40 } as const;
+
+/** An IP packet with a probe, in bytes. */
+export function probeBytes(family: 4 | 6, size = usualProbeSize): number {
+  return size + udpHeader + ipHeader[family];
+}
+
+/** See the head of this file. The peer's probes are taken to be as long as ours. */
+export function metersOf(counted: Counted, size = usualProbeSize): Counters {
+  const { family, txPackets, txBytes, rxPackets, rxBytes } = counted;
+  const { sent, failed, received, reflected } = counted;
+  const probe = probeBytes(family, size);
+  return {
+    txBytes,
+    rxBytes,
+    txOverhead: txPackets * overhead[family],
+    rxOverhead: rxPackets * overhead[family],
+    txProbes: (Math.max(sent - failed, 0) + reflected) * probe,
+    rxProbes: (received + reflected) * probe,
+  };
+}
+
+/** Bytes a day of a strand's probes and their answers, sent and received together. */
+export function probeBytesADay(family: 4 | 6, intervalMs: number, size = usualProbeSize): number {
+  const dayMs = 86_400_000;
+  return intervalMs > 0 ? Math.round((dayMs / intervalMs) * 2 * probeBytes(family, size)) : 0;
+}
