@@ -4,6 +4,7 @@
  * inner ones, and probes. Which is what a provider counts.
  */
 import { overhead } from '../steering/strands.js';
+import type { Metered } from './usage.js';
 
 /** Cumulative, in bytes. Each begins anew with its map. */
 export interface Counters {
@@ -55,6 +56,20 @@ export function metersOf(counted: Counted, size = usualProbeSize): Counters {
     txProbes: (Math.max(sent - failed, 0) + reflected) * probe,
     rxProbes: (received + reflected) * probe,
   };
+}
+
+/** A strand as the account of the month (`usage.ts`) knows it; what reads the maps is anybody's. */
+export function meteredOf(strand: {
+  readonly id: number;
+  readonly link: string;
+  /** 16 bytes each, as in `ww_strand`. */
+  readonly local: Uint8Array;
+  readonly remote: Uint8Array;
+  readonly counted: Counted;
+}): Metered {
+  const { id, link, local, remote, counted } = strand;
+  const [from, to] = [local, remote].map((bytes) => Buffer.from(bytes).toString('hex'));
+  return { id, identity: `${from ?? ''}>${to ?? ''}`, link, counters: metersOf(counted) };
 }
 
 /** Bytes a day of a strand's probes and their answers, sent and received together. */

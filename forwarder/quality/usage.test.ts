@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
-import { metersOf, probeBytesADay, type Counters } from './strand-meters.js';
+import { meteredOf, metersOf, probeBytesADay, type Counters } from './strand-meters.js';
 import { addUsage, monthOf, noUsage, parseUsage, usedIn, type Metered } from './usage.js';
 
 const nothing: Counters = {
@@ -105,6 +105,14 @@ t.test('bytes as the line carries them', (t) => {
   t.match(metersOf({ family: 6, ...counted, ...probes }, 100), {
     txOverhead: 700,
     rxProbes: 9 * 148,
+  });
+  const [local, remote] = [Buffer.alloc(16, 1), Buffer.alloc(16, 2)];
+  const whole = { family: 4, ...counted, ...probes } as const;
+  t.strictSame(meteredOf({ id: 7, link: 'lte', local, remote, counted: whole }), {
+    id: 7,
+    identity: `${'01'.repeat(16)}>${'02'.repeat(16)}`,
+    link: 'lte',
+    counters: metersOf(whole),
   });
   t.equal(probeBytesADay(4, 1_000), 86_400 * 2 * 72);
   t.equal(probeBytesADay(6, 0), 0);
