@@ -236,6 +236,14 @@ struct {
 	__type(value, struct ww_sent);
 } sent SEC(".maps");
 
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct ww_sender);
+	__type(value, __u32);
+} senders SEC(".maps");
+
 /* Only user space reads and writes it. */
 struct {
 	PINNED;

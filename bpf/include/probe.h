@@ -39,7 +39,10 @@ struct ww_probe {
 	__u32 pad2;
 };
 
-/* Map `quality`, by strand. Counters only grow; all is zero until the first probe. */
+/*
+ * Map `quality`, by strand; all is zero until the first probe. Counters only grow,
+ * but for lost_out and lost_back: each falls by one as an answer comes that was overtaken.
+ */
 struct ww_quality {
 	/* The prober's. */
 	__u64 sent_ns; /* the newest probe */
@@ -57,16 +60,16 @@ struct ww_quality {
 	__u64 late; /* of them: to probes that were judged lost already */
 	__u64 rtt_sum_ns;
 	__u64 jitter_sum_ns; /* of |RTT - the one before| */
-	__u64 lost_out; /* that the peer never got */
-	__u64 lost_back; /* that it answered, and no answer came */
+	__u64 lost_out; /* before the newest answered probe: that the peer never got */
+	__u64 lost_back; /* the same: that it answered, and no answer came */
 	__u64 forged; /* answers to nothing that was sent, or the second to the same */
 	__u64 reflected; /* probes of the peer's that were answered */
 	__u32 srtt_ns, rttvar_ns; /* RFC 6298 */
 	__u32 rtt_ns; /* the last */
 	__u32 seen_seq; /* of the newest probe that is answered */
 	__u32 seen_reflected; /* the reflector's own number in that answer */
-	__u32 reflect_seq; /* this node's own number as a reflector: the next answer's */
-	__u64 return_ns; /* when the bucket of return_rate is full again; coarse */
+	__u32 pad;
+	__u64 return_ns; /* when the next session may come home; coarse */
 };
 
 enum ww_sent_state {
@@ -87,6 +90,13 @@ struct ww_sent {
 	__u64 sent_ns;
 	__u32 seq;
 	__u32 state; /* enum ww_sent_state */
+};
+
+/* Map `senders`, the programs' own: how many probes of a sender's were answered (__u32). */
+struct ww_sender {
+	__u32 strand;
+	__u16 port;
+	__u16 pad;
 };
 
 #endif

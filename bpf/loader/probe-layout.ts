@@ -51,7 +51,7 @@ export const quality = new Struct('ww_quality', {
   rtt_ns: u32,
   seen_seq: u32,
   seen_reflected: u32,
-  reflect_seq: u32,
+  pad: u32,
   return_ns: u64,
 });
 /** A probe that an answer may fit: map `sent`. */

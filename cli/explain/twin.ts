@@ -74,6 +74,8 @@ const sizes: Readonly<Record<string, number>> = {
   fragments4: 1024,
   fragments6: 1024,
   rule_stats: 1,
+  sent: 1,
+  senders: 1024,
 };
 const name = 'wire_tx';
 const prefix = 'explain-';

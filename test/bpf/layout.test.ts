@@ -30,7 +30,7 @@ const structs = Object.values(layout).filter(
 );
 
 /** Of the programs alone: no user space reads them. */
-const programsOwn = ['ww_fragment4', 'ww_fragment6', 'ww_limit', 'ww_ports'];
+const programsOwn = ['ww_fragment4', 'ww_fragment6', 'ww_limit', 'ww_ports', 'ww_sender'];
 
 /** The enums of `wire.h`: the prefix of their names, and their numbers in TypeScript. */
 const enums: Readonly<

@@ -44,7 +44,7 @@ for (const family of [4, 6] as const) {
     t.match(moved, { moves: 1, tx_packets: 4n });
     plane.setDown(first.strand, 0);
     plane.send(packet(flow));
-    t.match(plane.known(flow), { strand: moved.strand, moves: 1 }, 'it is not moved back');
+    t.match(plane.known(flow), { strand: first.strand, moves: 2, home: first.strand }, 'home again');
     t.end();
   });
 
