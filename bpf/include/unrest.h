@@ -45,7 +45,7 @@ APART __u32 settle(struct packet *p, struct ww_wire *wire, struct ww_session *s,
 		s->slice = slice;
 		return slice == old ? head.strand : 0;
 	}
-	if (s->home == head.strand)
+	if (s->home == head.strand || s->sla == WW_STAYS)
 		return head.strand;
 	if (may_go_home(s, head.strand, wire->peer))
 		return go_home(p, s, head, family);

@@ -146,6 +146,21 @@ export class TestPlane implements Disposable {
     this.map('probes').store32(id, layout.probe.offsets.return_rate, rate);
   }
 
+  /** No session comes home to it, for the next hour. */
+  holdReturns(id: number): void {
+    this.setReturnRate(id, 1);
+    this.setQuality(id, { return_ns: process.hrtime.bigint() + 3_600_000_000_000n });
+  }
+
+  /** What is measured of a strand. */
+  quality(id: number): layout.Quality {
+    return layout.quality.decode(this.map('quality').lookup(u32(id)) ?? Buffer.alloc(0));
+  }
+  setQuality(id: number, change: Partial<layout.Quality>): void {
+    const value = layout.quality.encode({ ...this.quality(id), ...change });
+    this.map('quality').update(u32(id), value);
+  }
+
   /** The largest packet that it takes. */
   setMtu(id: number, mtu: number): void {
     const key = u32(id);
