@@ -41,13 +41,25 @@ export class Eye implements Disposable {
       .sort((a, b) => a.idleMs - b.idleMs)[0];
   }
 
+  /** The prober of the plane, and the port that it sends from. */
+  get prober(): { readonly pid: number; readonly port: number; readonly stampPort: number } {
+    const { prober_pid, probe_port, stamp_port } = layout.control.decode(this.#at('control', 0));
+    return { pid: prober_pid, port: probe_port, stampPort: stamp_port };
+  }
+
+  /** The newest probes of a strand of which that is so. */
+  probes(name: string, state: keyof typeof layout.sentStates) {
+    const first = this.#id(name) * layout.limits.sent;
+    return Array.from({ length: layout.limits.sent }, (_, at) =>
+      layout.sent.decode(this.#at('sent', first + at)),
+    )
+      .filter((one) => one.state === layout.sentStates[state])
+      .sort((a, b) => b.seq - a.seq);
+  }
+
   /** What is known of a strand, by its name. */
   strand(name: string): Seen {
-    const [id] = [...this.#reading.strands].find(([, one]) => one === name) ?? [];
-    if (id === undefined) {
-      const all = [...this.#reading.strands.values()].join(', ');
-      throw new Error(`no strand ${name}: there are ${all}`);
-    }
+    const id = this.#id(name);
     const strand = layout.strand.decode(this.#at('strands', id));
     const measured = layout.quality.decode(this.#at('quality', id));
     return {
@@ -65,6 +77,13 @@ export class Eye implements Disposable {
       rttSumMs: Number(measured.rtt_sum_ns) / 1e6,
       srttMs: measured.srtt_ns / 1e6,
     };
+  }
+
+  #id(name: string): number {
+    const [id] = [...this.#reading.strands].find(([, one]) => one === name) ?? [];
+    if (id !== undefined) return id;
+    const all = [...this.#reading.strands.values()].join(', ');
+    throw new Error(`no strand ${name}: there are ${all}`);
   }
 
   #at(map: string, id: number): Buffer {

@@ -19,8 +19,8 @@ export interface WanOptions {
   readonly delay?: string;
   /** `quality` of the edge's links, as YAML; the profile's where not given. */
   readonly quality?: string;
-  /** `sla` of the classes, as YAML. */
-  readonly sla?: string;
+  /** `sla` of the classes, as YAML; of each link's class its own, where it is a list. */
+  readonly sla?: string | readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -168,12 +168,14 @@ function control(links: number, host: number): string {
   return `[${places.toReversed().join(', ')}]`;
 }
 
-function edgeFile(links: number, { quality, sla = usualSla }: WanOptions): string {
+function edgeFile(links: number, { quality, sla }: WanOptions): string {
   const own = numbers(links);
   const settings = quality === undefined ? '' : `, quality: ${quality}`;
   const link = (n: string, name: string): string =>
     `    - {name: l${n}, device: wan${n}, class: ${name}, network: n${n}, trusted: true${settings}}`;
   const last = String(links);
+  const slaOf = (n: string): string =>
+    (typeof sla === 'string' ? sla : sla?.[Number(n)]) ?? usualSla;
   const port = (n: string): string => String(firstPort + Number(n));
   return `apiVersion: wanwire.io/v1alpha1
 kind: Site
@@ -191,7 +193,7 @@ metadata: {name: default}
 spec:
   services: [wan]
   classes:
-${own.map((n) => `    c${n}: {links: [{class: c${n}}], sla: ${sla}, fallback: [spare], strict: true}`).join('\n')}
+${own.map((n) => `    c${n}: {links: [{class: c${n}}], sla: ${slaOf(n)}, fallback: [spare], strict: true}`).join('\n')}
   rules:
 ${own.map((n) => `    - {name: r${n}, match: {destinationPorts: ["${port(n)}"]}, class: c${n}}`).join('\n')}
   default: spare

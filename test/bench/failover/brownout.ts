@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Links that answer and break their SLA: how long until the sessions of their class are on
- * the other link. Some links at a time, each with a class of its own; between the rounds the
- * edge starts anew, so that no trial knows of another.
+ * the other link. Some links at a time, each with a class of its own, in sites that have just
+ * been started: no trial knows of an earlier one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LinkChange } from '../../../lab/types.js';
@@ -10,7 +10,7 @@ import type { Metronome } from '../../../lab/metronome.js';
 import { Wan } from '../../stage/wan.js';
 import { quantile, type Report } from '../report.js';
 
-const links = 6;
+const links = 10;
 /** Which 5 % of loss and a round trip of 80 ms instead of 20 break. */
 const sla = '{rttMs: 60, jitterMs: 60, lossPercent: 2}';
 const patienceMs = 15_000;
@@ -25,19 +25,15 @@ type Fault = keyof typeof faults;
 
 /** `brownout_p99_ms`. */
 export async function brownout(report: Report, trials: number): Promise<void> {
-  await using pair = await Wan.open({ links, sla });
   const took: Record<Fault, number[]> = { loss: [], rtt: [] };
   for (let done = 0; done < trials; done += links) {
-    if (done > 0) await pair.again();
+    await using pair = await Wan.open({ links, sla });
     const streams = await Promise.all(numbers.map((link) => pair.stream(link, 'udp', 10_000)));
     try {
       await sleep(historyMs);
       await round(pair, took);
     } finally {
       await ended(streams);
-    }
-    for (const link of numbers) {
-      await pair.sites.lab.set(pair.link(link), { loss: 'none', delay: '10ms' });
     }
   }
   const all = [...took.loss, ...took.rtt];
