@@ -40,6 +40,8 @@ export class Peers {
   /** As last written into the maps. */
   readonly #down = new Map<number, number>();
   readonly #byOperator = new Set<number>();
+  /** Lost their carrier, and nobody asked yet. */
+  readonly #lost = new Set<number>();
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -78,6 +80,11 @@ export class Peers {
   /** Why a strand is not used: bits of `downReasons`, the operator's too. */
   down(id: number): number {
     return this.#down.get(id) ?? downReasons.address;
+  }
+
+  /** The same as {@link down}, with a carrier that was lost for a moment since this was last asked. */
+  takeDown(id: number): number {
+    return this.down(id) | (this.#lost.delete(id) ? downReasons.carrier : 0);
   }
 
   /** Know what a peer told of itself; says whether it is news. */
@@ -194,7 +201,10 @@ export class Peers {
     const { strands } = this.#plane;
     strands.setDown(id, down);
     // Its sessions come home one by one when the link is back, not all with the first packet.
-    if (down & ~before & downReasons.carrier) strands.setAvoid(id, strands.avoid(id) | heldBack);
+    if (down & ~before & downReasons.carrier) {
+      strands.setAvoid(id, strands.avoid(id) | heldBack);
+      this.#lost.add(id);
+    }
     this.#down.set(id, down);
   }
 
@@ -211,6 +221,7 @@ export class Peers {
     this.#strandIds.free(id);
     this.#down.delete(id);
     this.#byOperator.delete(id);
+    this.#lost.delete(id);
   }
 }
 

@@ -23,6 +23,14 @@ export type ProbeWish = Pick<
   'interval_us' | 'detect_us' | 'return_rate' | 'flags' | 'dscp' | 'size'
 >;
 
+/** Bytes of inner IP packets, and how many those were. */
+export interface Carried {
+  readonly txBytes: number;
+  readonly rxBytes: number;
+  readonly txPackets: number;
+  readonly rxPackets: number;
+}
+
 /** Not probed, and nobody's return is paced. */
 export const noProbe: ProbeWish = {
   interval_us: 0,
@@ -49,9 +57,14 @@ export class StrandWords {
     this.#stats = map('strand_stats');
   }
 
-  /** Begin a strand; what was measured under its number before is forgotten. */
+  /** Begin a strand; what was measured and counted under its number before is forgotten. */
   make(id: number, strand: Partial<layout.Strand>): void {
     this.#quality.set({ value: id }, {});
+    const { possibleCpus } = this.#stats;
+    this.#stats.update(
+      number32.encode({ value: id }),
+      Buffer.alloc(possibleCpus * layout.stats.size),
+    );
     this.#strands.set({ value: id }, strand);
   }
 
@@ -106,21 +119,18 @@ export class StrandWords {
     return this.#quality.get({ value: id });
   }
 
-  /** Bytes that wires sent and received by it so far, without outer headers, and packets. */
-  carried(id: number): {
-    readonly txBytes: number;
-    readonly rxBytes: number;
-    readonly packets: number;
-  } {
+  /** What wires sent and received by it so far, without outer headers. */
+  carried(id: number): Carried {
     const perCpu = this.#stats.lookup(number32.encode({ value: id })) ?? Buffer.alloc(0);
-    let [txBytes, rxBytes, packets] = [0, 0, 0];
+    const sum = { txBytes: 0, rxBytes: 0, txPackets: 0, rxPackets: 0 };
     for (let at = 0; at < perCpu.length; at += layout.stats.size) {
       const one = layout.stats.decode(perCpu.subarray(at, at + layout.stats.size));
-      txBytes += Number(one.tx_bytes);
-      rxBytes += Number(one.rx_bytes);
-      packets += Number(one.tx_packets + one.rx_packets);
+      sum.txBytes += Number(one.tx_bytes);
+      sum.rxBytes += Number(one.rx_bytes);
+      sum.txPackets += Number(one.tx_packets);
+      sum.rxPackets += Number(one.rx_packets);
     }
-    return { txBytes, rxBytes, packets };
+    return sum;
   }
 
   #store(id: number, offset: number, value: number): void {
