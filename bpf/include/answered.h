@@ -64,7 +64,7 @@ static __always_inline void directions(struct ww_quality *of, __u32 seq, __u32 r
 {
 	__s32 sent = seq - of->seen_seq, answered = reflected - of->seen_reflected;
 
-	if (sent < 0) {
+	if (of->answered_ns && sent < 0) {
 		/* Overtaken: one that was counted as lost is not. */
 		if (answered < 0)
 			of->lost_back -= !!of->lost_back;
