@@ -72,8 +72,8 @@ export function meteredOf(strand: {
   return { id, identity: `${from ?? ''}>${to ?? ''}`, link, counters: metersOf(counted) };
 }
 
-/** Bytes a day of a strand's probes and their answers, sent and received together. */
-export function probeBytesADay(family: 4 | 6, intervalMs: number, size = usualProbeSize): number {
+/** Bytes a day of probes of that size and their answers, sent and received together. */
+export function probeBytesADay(bytes: number, intervalMs: number): number {
   const dayMs = 86_400_000;
-  return intervalMs > 0 ? Math.round((dayMs / intervalMs) * 2 * probeBytes(family, size)) : 0;
+  return intervalMs > 0 ? Math.round((dayMs / intervalMs) * 2 * bytes) : 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
-import { meteredOf, metersOf, probeBytesADay, type Counters } from './strand-meters.js';
+import { meteredOf, metersOf, probeBytes, probeBytesADay, type Counters } from './strand-meters.js';
 import { addUsage, monthOf, noUsage, parseUsage, usedIn, type Metered } from './usage.js';
 
 const nothing: Counters = {
@@ -114,7 +114,7 @@ t.test('bytes as the line carries them', (t) => {
     link: 'lte',
     counters: metersOf(whole),
   });
-  t.equal(probeBytesADay(4, 1_000), 86_400 * 2 * 72);
-  t.equal(probeBytesADay(6, 0), 0);
+  t.equal(probeBytesADay(probeBytes(4), 1_000), 86_400 * 2 * 72);
+  t.equal(probeBytesADay(92, 0), 0);
   t.end();
 });
