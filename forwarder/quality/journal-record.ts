@@ -18,6 +18,8 @@ export interface SetupRecord extends Line {
   readonly atMs: number;
   readonly strands: readonly EngineStrand[];
   readonly groups: readonly SlaGroup[];
+  /** A forwarder's life begins here; what it found in `avoid`, by strand. */
+  readonly adopt?: readonly (readonly [strand: number, avoid: number])[];
 }
 
 /** A sample that `StepResult.kept` names: about one a second and strand, all while it is in doubt. */

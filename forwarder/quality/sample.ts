@@ -15,6 +15,8 @@ export interface StrandSample {
   readonly silences: number;
   /** Out of use for what no probe tells: carrier, address, MTU, operator. */
   readonly hardDown: boolean;
+  /** Which of these, in words. */
+  readonly reasons?: readonly string[];
   /** Nothing but probes went by it of late: a metered strand is then probed more slowly. */
   readonly idle: boolean;
   readonly sent: number;
