@@ -15,13 +15,13 @@ interface Fault {
   readonly leaves: boolean;
 }
 
-const loss = '{lossPercent: 2}';
+const loss = '{lossPercent: 1}';
 const faults: readonly Fault[] = [
   { name: 'loss of 1 %', sla: loss, change: { loss: '1%', toward: 'cloud' }, leaves: false },
   { name: 'loss of 5 %', sla: loss, change: { loss: '5%', toward: 'cloud' }, leaves: true },
   { name: 'loss of 30 %', sla: loss, change: { loss: '30%', toward: 'cloud' }, leaves: true },
   { name: 'four times the RTT', sla: '{rttMs: 60}', change: { delay: '40ms' }, leaves: true },
-  { name: 'jitter of 50 ms', sla: '{jitterMs: 15}', change: { jitter: '50ms' }, leaves: true },
+  { name: 'jitter of 50 ms', sla: '{jitterMs: 5}', change: { jitter: '50ms' }, leaves: true },
   {
     name: 'a tenth of the rate',
     sla: '{rttMs: 60, lossPercent: 2}',
@@ -63,6 +63,7 @@ t.test('each link gets its fault, and they are watched for twelve seconds', asyn
   for (const link of faults.keys()) t.equal(pair.linkOf(link), link, 'at home');
   const first = [...faults.keys()].map(movesOf);
   const stop = new AbortController();
+  sinceMs.set(flapping, performance.now());
   const flaps = (async () => {
     while (!stop.signal.aborted) {
       await pair.cut(flapping);
@@ -72,8 +73,9 @@ t.test('each link gets its fault, and they are watched for twelve seconds', asyn
     }
   })();
   for (const [link, { change }] of faults.entries()) {
+    if (change === undefined) continue;
     sinceMs.set(link, performance.now());
-    if (change !== undefined) await pair.sites.lab.set(pair.link(link), change);
+    await pair.sites.lab.set(pair.link(link), change);
   }
   const endMs = performance.now() + 12_000;
   while (performance.now() < endMs) {
@@ -93,14 +95,4 @@ t.test('each link gets its fault, and they are watched for twelve seconds', asyn
     else t.equal(took, undefined, `${name}: not left`);
     t.ok(moves <= (link === flapping ? 2 : 1), `${name}: ${String(moves)} moves`);
   }
-});
-
-t.test('both links bad: the better one, and no to and fro', async (t) => {
-  const [link, moves] = [1, movesOf(1)];
-  t.equal(pair.linkOf(link), links);
-  await pair.sites.lab.set(pair.link(links), { loss: '30%', toward: 'cloud' });
-  await sleep(10_000);
-  const more = movesOf(link) - moves;
-  t.equal(pair.linkOf(link), link, 'loss of 5 % goes before one of 30 %');
-  t.ok(more <= 1, `${String(more)} moves`);
 });

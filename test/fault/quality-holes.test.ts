@@ -101,6 +101,10 @@ t.test(
       );
     }
     for (const link of numbers) await pair.mend(link);
-    await on((link) => link);
+    // The client has missed its gateway, too, and has asked for its wire anew.
+    await until('all streams at home', () => {
+      pair.lookAnew();
+      return numbers.every((link) => pair.linkOf(link) === link);
+    });
   },
 );

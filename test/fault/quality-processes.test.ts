@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Processes that stop, die and start again are no fault of a link; and what pretends to be an answer is none. */
+/** Two links: processes that stop are no fault of a link, what pretends to be an answer is none, and of two bad links the better one is used. */
 import t, { type Test } from 'tap';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,7 +18,7 @@ const longestMs = 600;
 let pair: Wan;
 let stream: Metronome;
 t.before(async () => {
-  pair = await Wan.open({ quality: '{holdDownMs: 1000}' });
+  pair = await Wan.open({ quality: '{holdDownMs: 1000}', sla: '{lossPercent: 1}' });
   t.teardown(() => pair[Symbol.asyncDispose]());
   stream = await pair.stream(0);
   t.teardown(() => stream[Symbol.asyncDispose]());
@@ -136,4 +136,17 @@ t.test('a sender of another make, whose clock jumps by years, is answered each t
     t.match(one, { senderSeq: at, senderStamp: probes[at]?.stamp, senderTtl: 64 });
     t.ok(one.heldMs >= 0 && one.heldMs < 5, `held for ${one.heldMs.toFixed(3)} ms`);
   }
+});
+
+t.test('both links bad: the better one, and no to and fro', async (t) => {
+  const { lab } = pair.sites;
+  const first = pair.eye.session('udp', 7_100)?.moves ?? NaN;
+  await lab.set(pair.link(0), { loss: '10%', toward: 'cloud' });
+  await until('the other link', () => pair.linkOf(0) === 1, 20_000);
+  await lab.set(pair.link(1), { loss: '40%', toward: 'cloud' });
+  await until('the better link', () => pair.linkOf(0) === 0, 20_000);
+  await sleep(5_000);
+  t.equal(pair.linkOf(0), 0);
+  const moves = (pair.eye.session('udp', 7_100)?.moves ?? NaN) - first;
+  t.ok(moves <= 2, `${String(moves)} moves`);
 });

@@ -64,7 +64,7 @@ export class Wan implements AsyncDisposable {
     }
   }
 
-  /** At the edge; it looks anew after {@link again}. */
+  /** At the edge; it looks anew after {@link again} and {@link lookAnew}. */
   get eye(): Eye {
     return this.#eye;
   }
@@ -78,9 +78,15 @@ export class Wan implements AsyncDisposable {
   async again(): Promise<void> {
     await this.sites.world.player('edge').end('SIGTERM');
     await this.sites.up('edge');
-    this.#eye[Symbol.dispose]();
-    this.#eye = new Eye(this.sites.pins('edge'));
+    this.lookAnew();
     await this.measured();
+  }
+
+  /** Where the wire was asked for anew, the data plane may be another one. */
+  lookAnew(): void {
+    const eye = new Eye(this.sites.pins('edge'));
+    this.#eye[Symbol.dispose]();
+    this.#eye = eye;
   }
 
   /** Wait until every strand of the edge has been answered for half a second. */

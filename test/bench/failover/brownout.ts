@@ -12,7 +12,7 @@ import { quantile, type Report } from '../report.js';
 
 const links = 10;
 /** Which 5 % of loss and a round trip of 80 ms instead of 20 break. */
-const sla = '{rttMs: 60, jitterMs: 60, lossPercent: 2}';
+const sla = '{rttMs: 60, jitterMs: 60, lossPercent: 1}';
 const patienceMs = 15_000;
 /** More than the longest window that is looked at. */
 const historyMs = 4_000;
