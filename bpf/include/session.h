@@ -68,8 +68,10 @@ static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand
 	if (s)
 		flags |= s->flags & WW_SESSION_ENDS;
 	if (s) {
-		if (s->strand != strand)
+		if (s->strand != strand) {
 			s->moves += s->moves != 0xffff;
+			s->slice = 0;
+		}
 		s->rule = p->rule;
 		s->mark = p->mark;
 		s->dscp = p->dscp;

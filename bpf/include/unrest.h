@@ -22,6 +22,7 @@ static __always_inline __u32 go_home(struct packet *p, struct ww_session *s, uni
 	if (__sync_val_compare_and_swap((__u64 *)s, head.all, next.all) != head.all)
 		return head.strand;
 	s->moves += s->moves != 0xffff;
+	s->slice = 0;
 	tell(p, s, WW_EVENT_MOVE, head.strand, family);
 	return next.strand;
 }

@@ -167,7 +167,7 @@ struct ww_session {
 	__u8 sla; /* its class's; WW_STAYS where a strand that is avoided is not left */
 	__u16 home; /* the strand that its hash names first, were all well; 0: none */
 	__u16 pad;
-	__u32 slice; /* of time, in which it looked last for something better than its strand */
+	__u32 slice; /* of time, in which it looked for something better than its strand, in vain */
 	__u64 tx_packets;
 	__u64 tx_bytes; /* of inner IP packets */
 	__u64 rx_packets, rx_bytes;

@@ -45,14 +45,18 @@ uint32_t clock_chance(void)
 	return words[--left];
 }
 
-uint64_t clock_stamp(void)
+uint64_t clock_stamp(uint64_t now)
 {
-	uint32_t chance = clock_chance() & ((1u << CHANCE_BITS) - 1);
-	struct timespec now;
-	uint64_t fraction;
+	const uint64_t mask = (1ull << CHANCE_BITS) - 1;
+	static uint64_t read_at, time;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	fraction = ((uint64_t)now.tv_nsec << 32) / SECOND;
-	fraction = (fraction & ~((1ull << CHANCE_BITS) - 1)) | chance;
-	return htobe64((now.tv_sec + NTP_UNIX) << 32 | fraction);
+	/* One look at the clock does for all that goes at once. */
+	if (read_at != now) {
+		struct timespec day;
+
+		clock_gettime(CLOCK_REALTIME, &day);
+		time = (day.tv_sec + NTP_UNIX) << 32 | ((uint64_t)day.tv_nsec << 32) / SECOND;
+		read_at = now;
+	}
+	return htobe64((time & ~mask) | (clock_chance() & mask));
 }

@@ -16,10 +16,10 @@ uint64_t clock_now(void);
 void clock_wait(uint64_t until);
 
 /*
- * The time of day as RFC 8762 wants it, in network byte order. It is right to a
- * millisecond; below that it is chance: who has not seen the probe cannot answer it.
+ * The time of day at `now`, as RFC 8762 wants it, in network byte order. It is right
+ * to a millisecond; below that it is chance: who has not seen the probe cannot answer it.
  */
-uint64_t clock_stamp(void);
+uint64_t clock_stamp(uint64_t now);
 
 /* 32 bits that nobody can foresee. */
 uint32_t clock_chance(void);

@@ -34,6 +34,12 @@
 
 /* How soon it follows what the forwarder asks for. */
 #define FOLLOW (100 * MILLISECOND)
+/*
+ * Probes that go together cost half of what they cost one by one: an interval's
+ * are spread over several moments only where each still has so many.
+ */
+#define GROUP 64
+#define MOST_MOMENTS 8
 /* How often it looks whether the plane is there. */
 #define LOOK SECOND
 
@@ -71,33 +77,48 @@ static struct strand *make_strands(const struct plane *plane, struct queue *queu
 	return strands;
 }
 
+/* At how many moments of an interval all that are asked for are sent. */
+static uint32_t moments_of(const struct plane *plane)
+{
+	uint32_t asked = 0;
+
+	for (uint32_t i = 1; i < plane->strand_count; i++)
+		asked += LOAD(plane->probes[i].interval_us) != 0;
+	if (asked < 2 * GROUP)
+		return 1;
+	return asked / GROUP < MOST_MOMENTS ? asked / GROUP : MOST_MOMENTS;
+}
+
 static void follow(const struct plane *plane, struct strand *strands, struct queue *queue,
 		   uint64_t now)
 {
+	uint32_t moments = moments_of(plane);
+
 	/* Number 0 is no strand. */
 	for (uint32_t i = 1; i < plane->strand_count; i++) {
 		/* What is not used is most of it: its own memory is left alone. */
 		if (LOAD(plane->probes[i].interval_us) == 0 && !queue_has(queue, i))
 			continue;
-		if (!strand_follow(plane, &strands[i], now))
+		if (!strand_follow(plane, &strands[i], moments, now))
 			continue;
 		if (strands[i].interval_ns == 0)
-			queue_remove(queue, &strands[i]);
+			queue_remove(queue, i);
 		else
-			queue_put(queue, &strands[i]);
+			queue_put(queue, i, strands[i].due);
 	}
 }
 
 /* The turns of all that is due, and all their probes. */
-static void take_turns(const struct plane *plane, struct queue *queue, struct batches *batches,
-		       uint64_t now)
+static void take_turns(const struct plane *plane, struct strand *strands, struct queue *queue,
+		       struct batches *batches, uint64_t now)
 {
-	struct strand *first;
+	while (queue->count > 0 && strand_is_due(&strands[queue->heap[0].strand], now)) {
+		uint32_t first = queue->heap[0].strand;
 
-	while ((first = queue_first(queue)) != NULL && strand_is_due(first, now)) {
-		strand_turn(plane, first, batches, now);
-		queue_put(queue, first);
-		strand_fetch(plane, queue_first(queue));
+		for (uint32_t i = 1; i < 3 && i < queue->count; i++)
+			strand_fetch(plane, &strands[queue->heap[i].strand]);
+		strand_turn(plane, &strands[first], batches, now);
+		queue_put(queue, first, strands[first].due);
 	}
 	batches_send(batches);
 }
@@ -108,8 +129,7 @@ static void run(const struct plane *plane, struct strand *strands, struct queue 
 	uint64_t next_follow = 0, next_look = 0;
 
 	while (!stopped) {
-		uint64_t now = clock_now();
-		const struct strand *first;
+		uint64_t now = clock_now(), next;
 
 		if (now >= next_look) {
 			if (!plane_is_pinned(plane))
@@ -120,9 +140,9 @@ static void run(const struct plane *plane, struct strand *strands, struct queue 
 			follow(plane, strands, queue, now);
 			next_follow = now + FOLLOW;
 		}
-		take_turns(plane, queue, batches, now);
-		first = queue_first(queue);
-		clock_wait(first != NULL && first->due < next_follow ? first->due : next_follow);
+		take_turns(plane, strands, queue, batches, now);
+		next = queue->count > 0 ? queue->heap[0].due : NEVER;
+		clock_wait(next < next_follow ? next : next_follow);
 	}
 }
 

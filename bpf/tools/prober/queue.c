@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define _GNU_SOURCE
 #include "queue.h"
 
 #include <stdlib.h>
@@ -12,70 +11,70 @@ bool queue_init(struct queue *queue, uint32_t most)
 	return queue->heap != NULL && queue->places != NULL;
 }
 
-static void set(struct queue *queue, uint32_t index, struct strand *strand)
+static void set(struct queue *queue, uint32_t index, struct turn turn)
 {
-	queue->heap[index] = strand;
-	queue->places[strand->number] = index + 1;
+	queue->heap[index] = turn;
+	queue->places[turn.strand] = index + 1;
 }
 
-static void rise(struct queue *queue, uint32_t index, struct strand *strand)
+static void rise(struct queue *queue, uint32_t index, struct turn turn)
 {
 	while (index > 0) {
 		uint32_t parent = (index - 1) / 2;
 
-		if (queue->heap[parent]->due <= strand->due)
+		if (queue->heap[parent].due <= turn.due)
 			break;
 		set(queue, index, queue->heap[parent]);
 		index = parent;
 	}
-	set(queue, index, strand);
+	set(queue, index, turn);
 }
 
-static void sink(struct queue *queue, uint32_t index, struct strand *strand)
+static void sink(struct queue *queue, uint32_t index, struct turn turn)
 {
 	for (;;) {
 		uint32_t child = 2 * index + 1;
 
 		if (child >= queue->count)
 			break;
-		if (child + 1 < queue->count &&
-		    queue->heap[child + 1]->due < queue->heap[child]->due)
+		if (child + 1 < queue->count && queue->heap[child + 1].due < queue->heap[child].due)
 			child++;
-		if (strand->due <= queue->heap[child]->due)
+		if (turn.due <= queue->heap[child].due)
 			break;
 		set(queue, index, queue->heap[child]);
 		index = child;
 	}
-	set(queue, index, strand);
+	set(queue, index, turn);
 }
 
-static void settle(struct queue *queue, uint32_t index, struct strand *strand)
+static void settle(struct queue *queue, uint32_t index, struct turn turn)
 {
-	if (index > 0 && strand->due < queue->heap[(index - 1) / 2]->due)
-		rise(queue, index, strand);
+	if (index > 0 && turn.due < queue->heap[(index - 1) / 2].due)
+		rise(queue, index, turn);
 	else
-		sink(queue, index, strand);
+		sink(queue, index, turn);
 }
 
-void queue_put(struct queue *queue, struct strand *strand)
+void queue_put(struct queue *queue, uint32_t strand, uint64_t due)
 {
-	uint32_t place = queue->places[strand->number];
+	struct turn turn = { .due = due, .strand = strand };
+	uint32_t place = queue->places[strand];
 
 	if (place == 0)
-		rise(queue, queue->count++, strand);
+		rise(queue, queue->count++, turn);
 	else
-		settle(queue, place - 1, strand);
+		settle(queue, place - 1, turn);
 }
 
-void queue_remove(struct queue *queue, struct strand *strand)
+void queue_remove(struct queue *queue, uint32_t strand)
 {
-	uint32_t place = queue->places[strand->number];
-	struct strand *last;
+	uint32_t place = queue->places[strand];
+	struct turn last;
 
 	if (place == 0)
 		return;
-	queue->places[strand->number] = 0;
+	queue->places[strand] = 0;
 	last = queue->heap[--queue->count];
-	if (last != strand)
+	if (last.strand != strand)
 		settle(queue, place - 1, last);
 }

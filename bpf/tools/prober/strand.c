@@ -14,8 +14,6 @@
 #define LEAST_LOST 3
 /* A turn that is later than this, or than three intervals, was a pause. */
 #define PAUSE (200 * MILLISECOND)
-/* An interval has so many moments at which probes are sent. */
-#define MOMENTS 4
 /* Probes go together that are due within an eighth of the interval, or this. */
 #define LONGEST_EARLY (4 * MILLISECOND)
 
@@ -75,15 +73,13 @@ static void set_silent(const struct plane *plane, struct strand *strand, bool si
 		__atomic_fetch_or(&of->avoid, 1, __ATOMIC_RELEASE);
 }
 
-/*
- * One of the moments that the intervals of all strands have in common, by chance:
- * not all go at once, and yet many together, which costs far less for each.
- */
-static uint64_t some_time(const struct strand *strand, uint64_t now)
+/* Its next moment, of those that the intervals of all strands have in common. */
+static uint64_t next_moment(const struct strand *strand, uint32_t moments, uint64_t now)
 {
-	uint64_t step = strand->interval_ns / MOMENTS;
+	uint64_t interval = strand->interval_ns;
+	uint64_t moment = interval / moments * (strand->number % moments);
 
-	return (now / step + 1 + clock_chance() % MOMENTS) * step;
+	return now + interval - (now + interval - moment) % interval;
 }
 
 /* Go on where a forerunner ended, or begin. */
@@ -105,7 +101,6 @@ static void begin(const struct plane *plane, struct strand *strand, uint64_t now
 	strand->paused_answered = 0;
 	if (quality->sent_ns != 0 && quality->sent_ns < now)
 		note_pause(strand, quality, now - quality->sent_ns);
-	strand->next_send = some_time(strand, now);
 }
 
 static bool is_another(const struct strand *strand, const struct ww_strand *of,
@@ -116,7 +111,7 @@ static bool is_another(const struct strand *strand, const struct ww_strand *of,
 	       memcmp(strand->remote, of->remote, sizeof(of->remote)) != 0;
 }
 
-bool strand_follow(const struct plane *plane, struct strand *strand, uint64_t now)
+bool strand_follow(const struct plane *plane, struct strand *strand, uint32_t moments, uint64_t now)
 {
 	const struct ww_strand *of = &plane->strands[strand->number];
 	uint64_t interval = LOAD(plane->probes[strand->number].interval_us) * MICROSECOND;
@@ -131,14 +126,12 @@ bool strand_follow(const struct plane *plane, struct strand *strand, uint64_t no
 			set_silent(plane, strand, false, now);
 		return before != 0;
 	}
-	if (before == 0 || is_another(strand, of, &plane->quality[strand->number])) {
+	if (before == 0 || is_another(strand, of, &plane->quality[strand->number]))
 		begin(plane, strand, now);
-	} else if (before == interval) {
+	else if (before == interval)
 		return false;
-	} else if (strand->next_send > now + interval) {
-		strand->next_send = some_time(strand, now);
-	}
 	strand->verdict = NEVER;
+	strand->next_send = next_moment(strand, moments, now);
 	strand->due = strand->next_send;
 	return true;
 }
@@ -230,7 +223,7 @@ static void send_probe(const struct plane *plane, struct strand *strand, struct 
 
 	STORE(sent->state, WW_SENT_EMPTY);
 	STORE(sent->seq, seq);
-	STORE(sent->stamp, clock_stamp());
+	STORE(sent->stamp, clock_stamp(now));
 	STORE(sent->sent_ns, now);
 	STORE(sent->state, WW_SENT_UNDER_WAY);
 	STORE(quality->seq, seq);

@@ -20,7 +20,6 @@ struct strand {
 	uint64_t interval_ns; /* 0: not probed */
 	uint64_t next_send; /* when its next probe is */
 	uint64_t verdict; /* when it may be found silent before that; NEVER */
-	__u8 local[16], remote[16]; /* whose probes these are */
 	uint32_t seq; /* of the newest probe */
 	uint32_t judged; /* the newest whose time has passed */
 	uint64_t judged_ns; /* when that was sent */
@@ -29,13 +28,16 @@ struct strand {
 	uint64_t silent_answered; /* answered_ns as it fell silent: a newer answer ends it */
 	uint64_t paused_ns; /* how long nothing was sent since paused_answered */
 	uint64_t paused_answered; /* the answered_ns that paused_ns is added to */
+	__u8 local[16], remote[16]; /* whose probes these are */
 };
 
 /*
- * Look at what the forwarder asks for: begin, go on otherwise, or end. Returns
- * whether `due` changed; the strand is not probed where interval_ns is 0 then.
+ * Look at what the forwarder asks for: begin, go on otherwise, or end. Strands of
+ * one interval send at `moments` moments of it. Returns whether `due` changed; the
+ * strand is not probed where interval_ns is 0 then.
  */
-bool strand_follow(const struct plane *plane, struct strand *strand, uint64_t now);
+bool strand_follow(const struct plane *plane, struct strand *strand, uint32_t moments,
+		   uint64_t now);
 
 /* Whether its turn is now; probes may go up to an eighth of the interval early, together with others. */
 bool strand_is_due(const struct strand *strand, uint64_t now);
