@@ -10,7 +10,7 @@ import { World } from '../lab/world.js';
 import { localStory } from './demo/local.js';
 import { playMesh, type MeshOptions } from './demo/mesh/play.js';
 import { screen, type Screen } from './demo/screen.js';
-import { Sites } from './demo/sites.js';
+import { Sites, slowLab } from './demo/sites.js';
 import { story } from './demo/steered.js';
 import { unlessStopped } from './demo/unless-stopped.js';
 import { exitCodes } from './exit-codes.js';
@@ -37,7 +37,7 @@ export function command(): Command {
       'A story in network namespaces of this machine. It counts what was lost, and leaves nothing.\n\n' +
         '  mesh   boss and minion: a request’s header decides its WAN link, through a real Envoy;\n' +
         '         the better link is cut and restored, the policy swapped, under load\n' +
-        '  links  one wire over two WAN links: sessions are steered, a cable is pulled\n' +
+        '  links  one wire over two WAN links: sessions are steered; a link is cut, mended and bad\n' +
         '  local  the wire of one machine: request, refresh, failover between endpoints',
     )
     .addArgument(new Argument('[story]', 'which one').choices(Object.keys(stories)).default('mesh'))
@@ -91,7 +91,7 @@ async function demo(name: string, options: Options): Promise<number> {
 
 /** Two sites and a wire. */
 async function playLinks(shown: Screen, signal: AbortSignal): Promise<void> {
-  const sites = await Sites.open(wanwire, signal);
+  const sites = await Sites.open(wanwire, signal, slowLab());
   try {
     using peers = channels({ dialTimeoutMs: 2_000, insecure: true, log: silentLogger() });
     const dial = (url: string): Channel => peers.acquire(url);

@@ -61,6 +61,13 @@ export const table = {
     default: '20000',
     description: 'New sessions that one wire may have remembered in a second; 0 is no limit.',
   }),
+  WANWIRE_STAMP_PORT: integer(
+    1,
+    65_535,
+  )({
+    default: '862',
+    description: 'UDP port that nodes answer probes of links on (STAMP); the same on all nodes.',
+  }),
   ...common,
   ...registryClientPolicies,
   NSM_TUNNEL_IP: text({ description: 'Own address of tunnels.', unused: later }),

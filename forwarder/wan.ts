@@ -13,6 +13,7 @@ import type { SiteFiles } from '../api/site/types.js';
 import { version } from '../api/version.js';
 import { watchSiteFiles, type SiteWatch } from '../api/site/watch.js';
 import { bpfDirectory } from '../bpf/loader/bpffs.js';
+import { stopProber } from '../bpf/prober/prober.js';
 import type { Wan } from './chain.js';
 import { stateFolder, type Config } from './config.js';
 import type { Place } from './namespaces/namespaces.js';
@@ -21,10 +22,15 @@ import { nodeOf } from './mechanisms/vxlan/self.js';
 import { NodePolicies } from './operator/node-policies.js';
 import { AppliedPolicies } from './operator/policies.js';
 import { serveOperator } from './operator/server.js';
+import { Journal } from './quality/journal.js';
+import { keptProber } from './quality/prober-care.js';
+import { UsageFile } from './quality/usage-file.js';
+import { Watcher } from './quality/watcher.js';
 import { AskAgain } from './steering/again.js';
 import { hand } from './steering/hand.js';
 import { Plane } from './steering/plane.js';
 import { SessionFeed } from './steering/session-feed.js';
+import { Stamps } from './steering/stamps.js';
 import { Steering } from './steering/steering.js';
 import { Underlay } from './underlay/underlay.js';
 
@@ -71,8 +77,11 @@ export async function openWan(options: WanOptions): Promise<Wan> {
       log,
       sessions: config.WANWIRE_MAX_SESSIONS,
       insertRate: config.WANWIRE_INSERT_RATE,
+      stampPort: config.WANWIRE_STAMP_PORT,
     }),
   );
+  const stamps = new Stamps(plane, log);
+  await stamps.follow(underlay.links);
   const port = site.vxlanPort;
   const applied = AppliedPolicies.open(join(stateFolder(config), 'policies'), log);
   const enforce = (all: SiteFiles): Promise<number> => steering.setPolicies(servicesOf(all));
@@ -87,9 +96,22 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   undo.push(async () => {
     // With a wire left all stays, and carries it.
     if (steering.wires.length > 0) return;
+    await stopProber(directory);
+    await stamps.follow([]);
     plane.remove();
     await underlay.keepTunnels([]);
   });
+  const folder = stateFolder(config);
+  const prober = keptProber(directory, log);
+  await prober.start();
+  const watcher = own(
+    new Watcher({
+      ...{ plane, steering, prober, log, clock: systemClock },
+      links: () => underlay.links,
+      journal: new Journal({ folder, log }),
+      usage: new UsageFile(folder, log),
+    }),
+  );
   const gateway = new Gateway({ forwarder: name, log });
   const again = new AskAgain(log);
   const retell = (): void => {
@@ -100,17 +122,19 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const self = { ...node, links: () => underlay.links, steering };
   const holdMs = config.WANWIRE_HOLD;
   const wan = { steering, gateway, again, self, holdMs };
+  underlay.onChange(() => void stamps.follow(underlay.links));
   followLinks(wan, underlay, retell, log);
   followFiles({ steering, underlay, files, policies, log });
   const addressesOf = (wire: string): readonly string[] =>
     events.get(wire)?.context?.ipContext?.srcIpAddrs ?? [];
   const feed = own(new SessionFeed({ plane, clock: systemClock }));
-  const operator = hand({ about, steering, policies, feed, addressesOf });
+  const operator = hand({ about, steering, policies, feed, watcher, folder, addressesOf });
   routed();
   const socket = await serveOperator({ operator, path, log });
   undo.push(() => socket.close());
   // Before its readers leave: what they have not read is for the next life.
   own(feed);
+  watcher.start();
   return wan;
 }
 

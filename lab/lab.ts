@@ -16,7 +16,8 @@ import { processOf } from './process.js';
 import { countersAt, statusOf } from './report.js';
 import { labNames, StateFolder, type LabState } from './state.js';
 import { existing, teardown } from './teardown.js';
-import type { Counters, LabFile, LabStatus, LinkChange, LinkReport } from './types.js';
+import type { Counters, LabFile, LabStatus, LinkChange, LinkReport, Relayed } from './types.js';
+import { Relay } from './wires/relay.js';
 import { hasNetem, Shaper } from './wires/shaper.js';
 
 /** How a lab is made. */
@@ -112,6 +113,19 @@ export class Lab implements AsyncDisposable {
   async counters(link: string): Promise<Counters> {
     const { cable, end } = this.#link(link);
     return countersAt(cable.ends[end]);
+  }
+
+  /** What a link's relay did to each direction's frames; rejects where there is no relay. */
+  async relayed(link: string): Promise<{ readonly out: Relayed; readonly in: Relayed }> {
+    const { cable, end } = this.#link(link);
+    const lanes = await new Relay(this.#folder.path, this.#plan.wires, cable).stats();
+    const [out, back] = [lanes[end], lanes[1 - end]].map((lane) => ({
+      passed: lane?.passed ?? 0,
+      lost: lane?.lost ?? 0,
+      dwellMs: (lane?.dwell_ns ?? 0) / 1e6,
+    }));
+    if (out === undefined || back === undefined) throw new LabError(`${link} has no relay`);
+    return { out, in: back };
   }
 
   /** Everything as it is now. */

@@ -93,6 +93,15 @@ export interface Counters {
   readonly rxBytes: number;
 }
 
+/** Counted by a relay in one direction since it started. */
+export interface Relayed {
+  readonly passed: number;
+  /** By chance. */
+  readonly lost: number;
+  /** How long those that passed were in it, together: their delays as they really were. */
+  readonly dwellMs: number;
+}
+
 /** How a direction does what it does. */
 export type Means = 'plain' | 'lost' | 'relay' | 'netem' | 'tbf';
 

@@ -49,9 +49,15 @@ const percent = z
   .max(100, { error: 'a percentage from 0 to 100' });
 
 const sla = object('a mapping such as {rttMs: 80, jitterMs: 20, lossPercent: 1}', {
-  rttMs: ms.optional().describe('Round-trip time, at most'),
-  jitterMs: ms.optional().describe('Jitter, at most'),
-  lossPercent: percent.optional().describe('Loss, at most'),
+  rttMs: ms.optional().describe('Round-trip time of its probes, at most'),
+  jitterMs: ms
+    .optional()
+    .describe(
+      'Jitter, at most: how much the round-trip times of two successive probes differ, on average',
+    ),
+  lossPercent: percent
+    .optional()
+    .describe('Probes without an answer in time, at most; both directions together'),
 }).refine(atLeastOne, { error: 'at least one of rttMs, jitterMs and lossPercent' });
 
 /** One of `spec.classes`, without its name. */
@@ -63,7 +69,9 @@ export const policyClass = object('a class such as {links: [{class: low-latency}
     ),
   sla: sla
     .optional()
-    .describe('What a link of this class should keep. Kept for when links are measured'),
+    .describe(
+      'What a strand must keep to be used by this class, as far as another one does ([quality.md](quality.md#sla))',
+    ),
   fallback: z
     .array(word, { error: 'a list of classes such as [best-effort]' })
     .max(mostFallbacks, { error: `at most ${String(mostFallbacks)} classes` })

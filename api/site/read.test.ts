@@ -16,7 +16,7 @@ spec:
   trustDomain: edge-1.example
   links:
     - {name: fibre, device: wan0, class: low-latency, rateMbps: 100, billing: flat, trusted: true}
-    - {name: lte,   device: wan1, class: best-effort, rateMbps: 30, billing: metered, trusted: true}
+    - {name: lte,   device: wan1, class: best-effort, rateMbps: 30, billing: metered, capGB: 50, profile: lte, quality: {detectionMs: 400}, trusted: true}
   peers:
     - {site: cloud, control: ["203.0.113.10:5001", "198.51.100.10:5001"], trustBundle: cloud.pem}
 `;
@@ -67,6 +67,14 @@ t.test('the design’s site and policy, in one file', async (t) => {
     class: 'best-effort',
     rateMbps: 30,
     billing: 'metered',
+    capGB: 50,
+    profile: 'lte',
+    quality: {
+      intervalMs: undefined,
+      detectionMs: 400,
+      holdDownMs: undefined,
+      returnPerSecond: undefined,
+    },
     mtu: undefined,
     trusted: true,
   });

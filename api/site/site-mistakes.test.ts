@@ -119,6 +119,52 @@ const table: MistakeTable = [
     '7 spec.links[1].billing: "free" is not valid: want flat or metered',
   ],
   [
+    { 7: '    - {name: lte, device: wan1, trusted: true, profile: dsl}' },
+    '7 spec.links[1].profile: "dsl" is not valid: want fixed, lte or satellite',
+  ],
+  [
+    { 7: '    - {name: lte, device: wan1, trusted: true, billing: metered, capGB: 0}' },
+    '7 spec.links[1].capGB: 0 is not valid: want a number of GB (10^9 bytes) a month, more than 0',
+  ],
+  [
+    { 7: '    - {name: lte, device: wan1, trusted: true, capGB: 5}' },
+    '7 spec.links[1].capGB: 5 is not valid: want none for a flat link: `billing: metered` beside it',
+  ],
+  [
+    { 7: '    - {name: lte, device: wan1, trusted: true, quality: 20}' },
+    '7 spec.links[1].quality: 20 is not valid: want a mapping such as {intervalMs: 50',
+  ],
+  [
+    { 7: '    - {name: lte, device: wan1, trusted: true, quality: {interval: 20}}' },
+    '7 spec.links[1].quality.interval: is not known: did you mean intervalMs?',
+  ],
+  [
+    { 7: '    - {name: lte, device: wan1, trusted: true, quality: {intervalMs: 9}}' },
+    '7 spec.links[1].quality.intervalMs: 9 is not valid: want a whole number of milliseconds from 10 to 60000',
+  ],
+  [
+    { 7: '    - {name: lte, device: wan1, trusted: true, quality: {intervalMs: "20ms"}}' },
+    '7 spec.links[1].quality.intervalMs: "20ms" is not valid: want a whole number of milliseconds',
+  ],
+  [
+    { 7: '    - {name: lte, device: wan1, trusted: true, quality: {detectionMs: 5}}' },
+    '7 spec.links[1].quality.detectionMs: 5 is not valid: want a whole number of milliseconds from 20',
+  ],
+  [
+    {
+      7: '    - {name: lte, device: wan1, trusted: true, quality: {intervalMs: 50, detectionMs: 99}}',
+    },
+    '7 spec.links[1].quality.detectionMs: 99 is not valid: want at least twice intervalMs (100): one lost probe is no outage',
+  ],
+  [
+    { 7: '    - {name: lte, device: wan1, trusted: true, quality: {holdDownMs: -1}}' },
+    '7 spec.links[1].quality.holdDownMs: -1 is not valid: want a whole number of milliseconds from 0',
+  ],
+  [
+    { 7: '    - {name: lte, device: wan1, trusted: true, quality: {returnPerSecond: 0.5}}' },
+    '7 spec.links[1].quality.returnPerSecond: 0.5 is not valid: want a whole number of sessions a second',
+  ],
+  [
     { 7: '    - {name: lte, device: wan1, trusted: true, network: Fast}' },
     '7 spec.links[1].network: "Fast" is not valid: want a word of',
   ],

@@ -2,6 +2,7 @@
 /** `kind: Site` piece by piece, so that a mistake in one link does not hide those of the next. */
 import { z } from 'zod';
 import { hostAddress, hostPort } from './addresses.js';
+import { linkProfiles } from './types.js';
 import { device, name, object, prefix, someOf, text, whole, word, yesOrNo } from './fields.js';
 
 const encryptionIsLater =
@@ -16,6 +17,27 @@ const nextHop = text(
   'the address of a next hop, such as 192.0.2.1 or fe80::1',
   (value) => hostAddress(value)?.text,
 );
+
+const linkQuality = object('a mapping such as {intervalMs: 50, detectionMs: 300}', {
+  intervalMs: whole('a whole number of milliseconds from 10 to 60000', 10, 60_000)
+    .optional()
+    .describe('How often each strand is probed'),
+  detectionMs: whole('a whole number of milliseconds from 20 to 600000', 20, 600_000)
+    .optional()
+    .describe(
+      'Down when nothing was answered for so long, plus the time that an answer usually takes; at least twice `intervalMs`',
+    ),
+  holdDownMs: whole('a whole number of milliseconds from 0 to 3600000', 0, 3_600_000)
+    .optional()
+    .describe(
+      'How long a strand that was down or degraded must be good before it is used again; doubled when it relapses within 10 minutes',
+    ),
+  returnPerSecond: whole('a whole number of sessions a second from 0 to 1000000', 0, 1_000_000)
+    .optional()
+    .describe(
+      'How many sessions a second come back to a strand that is used again; 0: all at once',
+    ),
+});
 
 /** One of `spec.links`. */
 export const link = object('a link such as {name: fibre, device: wan0, trusted: true}', {
@@ -43,7 +65,19 @@ export const link = object('a link such as {name: fibre, device: wan0, trusted: 
   billing: z
     .enum(['flat', 'metered'], { error: 'flat or metered' })
     .default('flat')
-    .describe('A label of what the endpoint registers'),
+    .describe(
+      'A label of what the endpoint registers; a metered link is probed less while it is idle',
+    ),
+  capGB: z
+    .number({ error: 'a number of GB (10^9 bytes) a month, more than 0' })
+    .positive({ error: 'a number of GB (10^9 bytes) a month, more than 0' })
+    .optional()
+    .describe('Of a metered link: what a month includes; `wanwire links` shows what is used of it'),
+  profile: z
+    .enum(linkProfiles, { error: linkProfiles.join(', ').replace(/, (?=\w+$)/, ' or ') })
+    .default('fixed')
+    .describe('What the line is like: how it is measured ([quality.md](quality.md#profiles))'),
+  quality: linkQuality.optional().describe("What of the profile's numbers is different here"),
   mtu: whole('an MTU: a whole number from 1280 to 65535', 1280, 65535)
     .optional()
     .describe("Where not given, the device's"),

@@ -6,7 +6,7 @@ import type { Piece, SiteDocument } from './document.js';
 import { metadata } from './fields.js';
 import { repeated } from './repeated.js';
 import { link, type LinkText, peer, type PeerText, siteSpec } from './site-schema.js';
-import type { Site, SiteGateway } from './types.js';
+import type { LinkQuality, Site, SiteGateway } from './types.js';
 
 /** The Site; nothing where it has a mistake. */
 export function readSite(document: SiteDocument): Site | undefined {
@@ -35,11 +35,19 @@ export function readSite(document: SiteDocument): Site | undefined {
       gateways: value.gateways ?? [],
       rateMbps: value.rateMbps,
       mtu: value.mtu,
+      capGB: value.capGB,
+      quality: toQuality(value.quality),
     })),
     peers: peers.map(({ value }) => ({ ...value, trustBundle: value.trustBundle })),
     gateway,
     vxlanPort,
   };
+}
+
+function toQuality(text: LinkText['quality']): LinkQuality | undefined {
+  if (text === undefined) return undefined;
+  const { intervalMs, detectionMs, holdDownMs, returnPerSecond } = text;
+  return { intervalMs, detectionMs, holdDownMs, returnPerSecond };
 }
 
 /** Names that a document's links have, also of links with a mistake. */
@@ -74,7 +82,19 @@ function checkLinks(document: SiteDocument, links: Links): void {
     onePerFamily(document, [...path, 'addresses'], value.addresses ?? []);
     onePerFamily(document, [...path, 'gateways'], value.gateways ?? []);
     checkGateways(document, path, value);
+    checkQuality(document, path, value);
   }
+}
+
+function checkQuality(document: SiteDocument, path: Piece<LinkText>['path'], link: LinkText) {
+  if (link.capGB !== undefined && link.billing !== 'metered') {
+    document.wrong([...path, 'capGB'], 'none for a flat link: `billing: metered` beside it');
+  }
+  const { intervalMs, detectionMs } = link.quality ?? {};
+  if (intervalMs === undefined || detectionMs === undefined) return;
+  if (detectionMs >= 2 * intervalMs) return;
+  const least = `at least twice intervalMs (${String(2 * intervalMs)}): one lost probe is no outage`;
+  document.wrong([...path, 'quality', 'detectionMs'], least);
 }
 
 function checkGateways(document: SiteDocument, path: Piece<LinkText>['path'], link: LinkText) {

@@ -5,6 +5,23 @@
  * the same text is the spec of the CRDs.
  */
 
+/** What a line is like, which says how it is measured; numbers in `forwarder/quality/profiles.ts`. */
+export type LinkProfile = (typeof linkProfiles)[number];
+/** See {@link LinkProfile}. */
+export const linkProfiles = ['fixed', 'lte', 'satellite'] as const;
+
+/** What of a link's profile is different here; undefined: as the profile has it. */
+export interface LinkQuality {
+  /** Between two probes of a strand, in milliseconds. */
+  readonly intervalMs: number | undefined;
+  /** Nothing answered for so long, and the usual time of an answer: the strand is down. */
+  readonly detectionMs: number | undefined;
+  /** How long a strand that came back, or is good again, is not used; doubled with each relapse. */
+  readonly holdDownMs: number | undefined;
+  /** How many sessions a second may come back to a strand; 0: any number. */
+  readonly returnPerSecond: number | undefined;
+}
+
 /** One WAN uplink of this node. */
 export interface SiteLink {
   readonly name: string;
@@ -21,6 +38,12 @@ export interface SiteLink {
   /** Declared rate; nothing where not given. */
   readonly rateMbps: number | undefined;
   readonly billing: 'flat' | 'metered';
+  /** Bytes of a month that are paid for, in units of 10^9; only of a metered link. */
+  readonly capGB: number | undefined;
+  /** `fixed` where not given. */
+  readonly profile: LinkProfile;
+  /** Over the profile's. */
+  readonly quality: LinkQuality | undefined;
   /** The link's MTU; the device's where not given. */
   readonly mtu: number | undefined;
   /** Nobody reads along: unencrypted strands are allowed. */
@@ -69,17 +92,18 @@ export interface ClassLinks {
   readonly weight: number;
 }
 
+/** What a strand must keep, each at most; undefined: that does not matter. At least one is given. */
+export interface Sla {
+  readonly rttMs: number | undefined;
+  readonly jitterMs: number | undefined;
+  readonly lossPercent: number | undefined;
+}
+
 /** One class of a policy. */
 export interface PolicyClass {
   readonly name: string;
   readonly links: readonly ClassLinks[];
-  readonly sla:
-    | {
-        readonly rttMs: number | undefined;
-        readonly jitterMs: number | undefined;
-        readonly lossPercent: number | undefined;
-      }
-    | undefined;
+  readonly sla: Sla | undefined;
   /** Classes whose links are used, in order, while none of its own is usable. */
   readonly fallback: readonly string[];
   /** Drop rather than use a link that neither the class nor its fallbacks name. */

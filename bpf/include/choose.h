@@ -8,14 +8,20 @@
 
 #include "packet.h"
 
-/* A strand to that peer which is up; NULL otherwise. */
+/* A strand to that peer which is up and answers; NULL otherwise. */
 static __always_inline struct ww_strand *usable(__u32 id, __u32 peer)
 {
 	struct ww_strand *strand = bpf_map_lookup_elem(&strands, &id);
 
-	if (!id || !strand || strand->down || strand->peer != peer)
+	if (!id || !strand || strand->down | strand->silent || strand->peer != peer)
 		return NULL;
 	return strand;
+}
+
+/* Which bits of a strand's `avoid` count for a session of that SLA. */
+static __always_inline __u32 heeds(__u8 sla)
+{
+	return sla == WW_STAYS ? 0 : 1 | 1U << (sla & 31);
 }
 
 static __always_inline __u64 mix(__u64 value)
@@ -54,36 +60,60 @@ struct walk {
 	__u32 start;
 	__u32 stride;
 	__u32 peer;
+	__u32 heeds; /* strands that are avoided by one of these bits are passed over */
+	__u32 stay; /* what is taken wherever it stands; 0: the first that will do */
+	__u32 home; /* the first there is, usable or not */
 	__u32 strand;
 };
 
 /* bpf_loop: one slot. Odd strides come by all slots of a level. */
 static long try_slot(__u32 n, struct walk *walk)
 {
-	__u32 level = n / WW_SLOTS, slot = (walk->start + n * walk->stride) % WW_SLOTS, strand;
+	__u32 level = n / WW_SLOTS, slot = (walk->start + n * walk->stride) % WW_SLOTS, id;
+	struct ww_strand *strand;
 
 	if (level >= WW_LEVELS)
 		return 1;
-	strand = walk->class->slots[level][slot];
-	if (!usable(strand, walk->peer))
+	id = walk->class->slots[level][slot];
+	if (!walk->home)
+		walk->home = id;
+	strand = usable(id, walk->peer);
+	if (!strand || strand->avoid & walk->heeds)
 		return 0;
-	walk->strand = strand;
-	return 1;
+	if (!walk->strand || id == walk->stay)
+		walk->strand = id;
+	return !walk->stay || id == walk->stay;
 }
 
-/* The strand, or minus a drop reason less one. */
-static __noinline int choose(struct packet *p, struct ww_wire *wire, const int family)
+/*
+ * The strand, or minus a drop reason less one; home and SLA are left in `p`. What
+ * is avoided is passed over while the class has something better to ask for;
+ * else it counts as any other, and a session stays where it is.
+ */
+static __noinline int choose(struct packet *p, struct ww_wire *wire, struct ww_session *s,
+			     const int family)
 {
 	struct ww_class_of of = { WW_BANK(p->generation), wire->peer, wire->policy, p->class_id };
 	struct ww_class *class = bpf_map_lookup_elem(&classes, &of);
 	__u32 random = hash(p, family);
-	struct walk walk = { class, random % WW_SLOTS, random / WW_SLOTS | 1, wire->peer, 0 };
+	struct walk walk = { .class = class,
+			     .start = random % WW_SLOTS,
+			     .stride = random / WW_SLOTS | 1,
+			     .peer = wire->peer };
 
 	if (!class)
 		return -WW_DROP_NO_POLICY - 1;
+	walk.heeds = heeds(class->sla);
 	/* Nearly always the first one will do. */
 	if (!try_slot(0, &walk) && !walk.strand)
+		bpf_loop((class->soft ?: class->levels) * WW_SLOTS, try_slot, &walk, 0);
+	if (!walk.strand) {
+		walk.heeds = 0;
+		walk.stay = s && usable(s->strand, wire->peer) ? s->strand : 0;
 		bpf_loop(class->levels * WW_SLOTS, try_slot, &walk, 0);
+	}
+	p->sla = class->sla;
+	p->home = walk.home;
 	return walk.strand ? (int)walk.strand : -WW_DROP_NO_STRAND - 1;
 }
 

@@ -209,6 +209,41 @@ struct {
 	__type(value, struct ww_lost);
 } lost SEC(".maps");
 
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WW_STRANDS);
+	__type(key, __u32);
+	__type(value, struct ww_probe);
+} probes SEC(".maps");
+
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WW_STRANDS);
+	__type(key, __u32);
+	__type(value, struct ww_quality);
+} quality SEC(".maps");
+
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WW_STRANDS *WW_SENT);
+	__type(key, __u32);
+	__type(value, struct ww_sent);
+} sent SEC(".maps");
+
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct ww_sender);
+	__type(value, __u32);
+} senders SEC(".maps");
+
 /* Only user space reads and writes it. */
 struct {
 	PINNED;

@@ -18,12 +18,16 @@
  */
 #define APART __noinline
 
+/* Go on to whoever stands after us at this hook: TCX_NEXT, TC_ACT_UNSPEC. */
+#define PASS -1
+
 enum packet_is {
 	HAS_PORTS = 1, /* real ones, that rules may ask for */
 	FIRST = 2, /* the first of several fragments */
 	LATER = 4, /* one of the others */
 	ORPHAN = 8, /* of which the first has not been seen: nothing is known of its ports */
 	FOREIGN = 16, /* no IP: on a wire for Ethernet */
+	AWAY = 32, /* of a session that is not at home, and looks around */
 };
 
 /* Flags of TCP's header. */
@@ -55,7 +59,14 @@ struct packet {
 	__u32 pin;
 	__u32 generation;
 	__u32 tcp; /* enum tcp, as its header has them */
+	__u16 home;
+	__u16 sla;
 };
+
+static __always_inline bool is_ip(struct __sk_buff *skb, __u16 type)
+{
+	return skb->protocol == bpf_htons(type) && !skb->vlan_present;
+}
 
 #define FLOW(p, family, field) (*((family) == 4 ? &(p)->four.field : &(p)->six.field))
 #define ADDRESS(p, family, field)                                                                  \

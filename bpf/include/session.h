@@ -9,8 +9,7 @@
 #include "choose.h"
 #include "classify.h"
 #include "events.h"
-
-#define SECOND 1000000000ULL
+#include "pace.h"
 
 /* The bytes of a session that are read and stored at once. */
 union head {
@@ -69,11 +68,15 @@ static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand
 	if (s)
 		flags |= s->flags & WW_SESSION_ENDS;
 	if (s) {
-		if (s->strand != strand)
+		if (s->strand != strand) {
 			s->moves += s->moves != 0xffff;
+			s->slice = 0;
+		}
 		s->rule = p->rule;
 		s->mark = p->mark;
 		s->dscp = p->dscp;
+		s->sla = p->sla;
+		s->home = p->home;
 		*(volatile __u64 *)s = head.all;
 		*(volatile __u8 *)&s->flags = flags;
 		/* A full map may have given the entry to another flow meanwhile: decide that one anew. */
@@ -93,6 +96,8 @@ static __noinline void keep(struct packet *p, struct ww_session *s, __u32 strand
 	new.rule = p->rule;
 	new.mark = p->mark;
 	new.dscp = p->dscp;
+	new.sla = p->sla;
+	new.home = p->home;
 	new.flags = flags;
 	/* Another CPU may have been faster: its packets are counted already. */
 	if (family == 4)
@@ -139,18 +144,24 @@ static __always_inline bool stands(struct packet *p, struct ww_session *s, union
 	       (s->dscp == WW_ANY_DSCP || s->dscp == p->tos >> 2);
 }
 
-/* The session's strand, where only its marking changed and not its class. */
+/* The session's strand, where only its marking changed and not its class; home, if it may come there. */
 static __always_inline __u32 still(struct packet *p, struct ww_session *s, __u32 peer)
 {
+	struct ww_strand *strand;
 	union head head;
 
-	if (!s)
+	if (!s || p->is & AWAY)
 		return 0;
 	head = head_of(s);
 	if (head.generation != p->generation || head.class_id != p->class_id ||
-	    s->flags & WW_SESSION_PINNED || !usable(head.strand, peer))
+	    s->flags & WW_SESSION_PINNED)
 		return 0;
-	return head.strand;
+	strand = usable(head.strand, peer);
+	if (!strand || strand->avoid & heeds(s->sla))
+		return 0;
+	p->sla = s->sla;
+	p->home = s->home;
+	return may_go_home(s, head.strand, peer) ? p->home : head.strand;
 }
 
 /* Decide as the tables in force say: the strand, or minus a drop reason less one. */
@@ -163,10 +174,14 @@ APART int decide(struct packet *p, struct ww_wire *wire, struct ww_session *s, c
 	strand = p->pin;
 	if (!classify(p, wire, family) && !strand)
 		return -WW_DROP_NO_POLICY - 1;
+	p->sla = WW_STAYS;
+	p->home = strand;
 	if (!strand)
 		strand = still(p, s, wire->peer);
 	if (!strand)
-		strand = choose(p, wire, family);
+		strand = choose(p, wire, s, family);
+	if (s && p->is & AWAY && strand > 0 && strand != s->strand && !may_return(strand))
+		strand = s->strand;
 	if (strand > 0)
 		keep(p, s, strand, p->pin ? WW_SESSION_PINNED : 0, family);
 	return strand;
@@ -184,6 +199,8 @@ static __always_inline void learn(struct packet *p, struct ww_session *s, __u32 
 	p->rule = WW_NONE;
 	p->mark = 255;
 	p->dscp = WW_ANY_DSCP;
+	p->sla = WW_STAYS;
+	p->home = strand;
 	keep(p, s, strand, WW_SESSION_LEARNED, family);
 }
 

@@ -4,7 +4,7 @@
  * and values, drop reasons, limits. `bpf/loader/layout.ts` says the same in
  * TypeScript; a test compares both by BTF. Whoever changes a layout raises
  * WW_LAYOUT: a forwarder that finds another number does not adopt the pins.
- * Parts of it are in names.h and record.h.
+ * Parts of it are in names.h, record.h, probe.h and tables.h.
  *
  * Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d; ports are in network byte
  * order; everything else in the host's.
@@ -14,7 +14,7 @@
 
 #include <linux/types.h>
 
-#define WW_LAYOUT 2
+#define WW_LAYOUT 3
 
 /* How much there can be; the loader may lower or raise what is no index below. */
 enum {
@@ -44,6 +44,10 @@ struct ww_control {
 	__u32 pins; /* how many there are: with none the map is not asked */
 	__u32 insert_rate; /* new cached sessions per second and wire; 0 is no limit */
 	__u32 events; /* whether somebody wants to hear of sessions */
+	__u32 stamp_port; /* UDP, of every node's reflectors; 0: nothing is reflected */
+	__u32 probe_port; /* UDP, that this node's probes come from; 0: there is no prober */
+	__u32 prober_pid; /* these two are the prober's words too */
+	__u32 prober_version; /* WW_PROBER */
 };
 
 /* Map `ports`: ifindex of a wire's host end -> number of the wire (__u32). */
@@ -81,16 +85,22 @@ enum ww_down {
 	WW_DOWN_MTU = 8, /* too small for its wires */
 };
 
-/* Map `strands`, an array, mmap-able: `down` is stored by itself. Other addresses get another number. */
+/*
+ * Map `strands`, an array, mmap-able: `down`, `silent` and `avoid` are stored each by itself.
+ * Other addresses get another number. It is usable when it is neither down nor silent.
+ */
 struct ww_strand {
 	__u8 local[16], remote[16];
-	__u32 down; /* enum ww_down; usable when 0 */
+	__u32 down; /* enum ww_down; the forwarder's word */
 	__u32 device; /* ifindex of the VXLAN device */
 	__u32 peer;
 	__u16 link;
 	__u16 mtu; /* the largest inner packet */
 	__u8 family; /* 4 or 6, of the outer packet */
-	__u8 pad[7];
+	__u8 pad[3];
+	__u32 silent; /* 1 while no probe is answered; the prober's word */
+	__u32 avoid; /* bit 0: held back from everybody; bit n: it breaks SLA number n */
+	__u32 pad2;
 };
 
 /* Map `paths`: outer addresses of a received frame -> whose strand that is. */
@@ -137,6 +147,11 @@ enum ww_session_flags {
 	WW_SESSION_RESET = 32, /* TCP: closed at once */
 };
 
+/* `sla` of a session that follows its peer or a pin. */
+#define WW_STAYS 255
+/* `slice` is the time in units of 2^27 ns, some 134 ms: bits 27 to 58 of CLOCK_MONOTONIC. */
+#define WW_SLICE 27
+
 #define WW_SESSION_ENDS (WW_SESSION_FIN_OUT | WW_SESSION_FIN_IN | WW_SESSION_RESET)
 
 /* The first eight bytes are stored at once: no strand is seen with another's generation. */
@@ -149,7 +164,10 @@ struct ww_session {
 	__u8 flags;
 	__u16 moves; /* how often it changed its strand */
 	__u8 dscp; /* that it was decided for; WW_ANY_DSCP where no rule asks for it */
-	__u8 pad;
+	__u8 sla; /* its class's; WW_STAYS where a strand that is avoided is not left */
+	__u16 home; /* the strand that its hash names first, were all well; 0: none */
+	__u16 pad;
+	__u32 slice; /* of time, in which it looked for something better than its strand, in vain */
 	__u64 tx_packets;
 	__u64 tx_bytes; /* of inner IP packets */
 	__u64 rx_packets, rx_bytes;
@@ -180,77 +198,6 @@ struct ww_ports {
 	__u16 source, destination;
 	__u8 protocol; /* IPv6: later fragments do not have it where a header stands before it */
 	__u8 pad[3];
-};
-
-/* A set of rules, a bit for each; rule N is bit N % 64 of word N / 64. */
-struct ww_bits {
-	__u64 word[WW_WORDS];
-};
-
-/*
- * The dimensions of a rule set. Each says which rules a packet's field fits;
- * the first rule that all of them allow is the packet's. A dimension that no
- * rule of the set uses is not in `dimensions` and is not looked up.
- */
-enum ww_dimension {
-	WW_SOURCE4,
-	WW_DESTINATION4,
-	WW_SOURCE6,
-	WW_DESTINATION6,
-	WW_SOURCE_PORT,
-	WW_DESTINATION_PORT,
-	WW_DSCP, /* in `exact` */
-	WW_PROTOCOL, /* in `exact` */
-	WW_LABELS, /* in `wire_rules` */
-};
-
-/* Map `rulesets`, an array by WW_RULESET. */
-struct ww_ruleset {
-	__u16 rules; /* how many */
-	__u16 default_class;
-	__u32 dimensions; /* bits 1 << enum ww_dimension */
-};
-
-/* Map `rules`, an array: WW_RULESET * WW_RULES + rule. */
-struct ww_rule {
-	__u16 class_id;
-	__u8 mark; /* 255 is none */
-	__u8 pad;
-};
-
-/*
- * Map `criteria`, an LPM trie -> struct ww_bits. `table` is all 32 bits of it
- * first: WW_TABLE. Each entry's bits hold those of shorter prefixes too; the
- * entry of length 32 (nothing but the table) holds the rules without such a
- * criterion, and serves packets without ports.
- */
-struct ww_criterion {
-	__u32 length; /* 32 and the prefix's own */
-	__u32 table;
-	__u8 data[16]; /* an address (4 bytes for IPv4), or a port, from its highest byte on */
-};
-
-#define WW_TABLE(bank, policy, dimension) ((bank) << 16 | (policy) << 8 | (dimension))
-
-/* Map `exact`, an array -> struct ww_bits: WW_RULESET * WW_EXACT + DSCP, or + 64 + IP protocol. */
-#define WW_EXACT 320
-
-/* Map `wire_rules` -> struct ww_bits: what the labels of the wire's client allow. */
-struct ww_wire_bank {
-	__u32 wire, bank;
-};
-
-/* Map `classes`. */
-struct ww_class_of {
-	__u32 bank, peer;
-	__u16 policy;
-	__u16 class_id;
-};
-
-struct ww_class {
-	__u8 levels; /* how many are in use */
-	__u8 pad[7];
-	__u16 slots[WW_LEVELS][WW_SLOTS]; /* strands; 0 is none */
 };
 
 /* Why a packet went no further. */
@@ -290,6 +237,8 @@ struct ww_limit {
 };
 
 #include "names.h"
+#include "probe.h"
 #include "record.h"
+#include "tables.h"
 
 #endif

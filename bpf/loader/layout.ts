@@ -6,8 +6,10 @@
  */
 import { bytes, Struct, type StructOf, u16, u16s, u32, u64, u64s, u8 } from './struct.js';
 
+export * from './probe-layout.js';
+
 /** WW_LAYOUT. */
-export const layoutVersion = 2;
+export const layoutVersion = 3;
 
 /** The limits of `wire.h`. */
 export const limits = {
@@ -22,7 +24,16 @@ export const limits = {
   name: 256,
   /** Bytes of records that wait to be read. */
   events: 1 << 20,
+  /** Probes of a strand that are remembered. */
+  sent: 256,
+  /** Bytes of a probe at least, behind UDP's header. */
+  stamp: 44,
 } as const;
+
+/** WW_STAYS: `sla` of a session that leaves no strand because it is avoided. */
+export const stays = 255;
+/** Bits of CLOCK_MONOTONIC that a session's `slice` leaves out. */
+export const sliceBits = 27;
 
 /** `rule` of a session that fits no rule. */
 export const defaultRule = limits.rules - 1;
@@ -96,6 +107,10 @@ export const control = new Struct('ww_control', {
   pins: u32,
   insert_rate: u32,
   events: u32,
+  stamp_port: u32,
+  probe_port: u32,
+  prober_pid: u32,
+  prober_version: u32,
 });
 /** One wire: map `wires`. */
 export const wire = new Struct('ww_wire', {
@@ -120,7 +135,10 @@ export const strand = new Struct('ww_strand', {
   link: u16,
   mtu: u16,
   family: u8,
-  pad: bytes(7),
+  pad: bytes(3),
+  silent: u32,
+  avoid: u32,
+  pad2: u32,
 });
 /** A pair of outer addresses: key of map `paths`. */
 export const path = new Struct('ww_path', { local: address, remote: address });
@@ -158,7 +176,10 @@ export const session = new Struct('ww_session', {
   flags: u8,
   moves: u16,
   dscp: u8,
-  pad: u8,
+  sla: u8,
+  home: u16,
+  pad: u16,
+  slice: u32,
   tx_packets: u64,
   tx_bytes: u64,
   rx_packets: u64,
@@ -213,7 +234,9 @@ export const classOf = new Struct('ww_class_of', {
 /** The strands of a class, level by level: value of map `classes`. */
 export const classSlots = new Struct('ww_class', {
   levels: u8,
-  pad: bytes(7),
+  soft: u8,
+  sla: u8,
+  pad: bytes(5),
   slots: u16s(limits.levels * limits.slots),
 });
 /** Counters of a wire, of one CPU: map `wire_stats`. */

@@ -153,20 +153,44 @@ export class Sites implements AsyncDisposable {
   }
 }
 
-/** The edge's file for {@link Rules}. */
-export function edgeFile({ marked, rest }: Rules): string {
-  return edgeSite(`  rules:
-    - {name: voice, match: {dscp: [ef]}, class: ${marked}}
-  default: ${rest}
-`);
+/** The default lab with what WAN links take: 5 ms one way on the fibre, 20 on the other. */
+export function slowLab(): LabFile {
+  const file = defaultLab();
+  const delays: Readonly<Record<string, string>> = { wan0: '5ms', wan1: '20ms' };
+  const sites = file.spec.sites.map((site) => ({
+    ...site,
+    links: site.links.map((link) => ({ ...link, delay: delays[link.name] })),
+  }));
+  return { ...file, spec: { sites } };
 }
 
-/** The edge's file: its links, and a policy of `wan` whose classes, rules and default are given as text. */
-export function edgeSite(policy: string): string {
-  const own = links.map(
-    (link) =>
-      `    - {name: ${link.name}, device: ${link.device}, class: ${link.class}, network: ${link.device}, trusted: true}\n`,
-  );
+/** The edge's file for {@link Rules}. */
+export function edgeFile({ marked, rest }: Rules): string {
+  const policy = `  classes:
+    low-latency: {links: [{class: low-latency}], sla: ${fibreSla}, fallback: [best-effort]}
+  rules:
+    - {name: voice, match: {dscp: [ef]}, class: ${marked}}
+  default: ${rest}
+`;
+  return edgeSite(policy, `quality: {holdDownMs: ${String(holdDownMs)}}`);
+}
+
+/** What the class of the fibre is promised, as the policy says it. */
+export const fibreSla = '{rttMs: 200, lossPercent: 2}';
+
+/** How long a link that was dead is held back: shorter than is usual, for a story is short. */
+export const holdDownMs = 2_000;
+
+/**
+ * The edge's file: its links, and a policy of `wan` whose classes, rules and default are given as
+ * text; `more` is said of each link.
+ */
+export function edgeSite(policy: string, more = ''): string {
+  const own = links.map((link) => {
+    const { name, device } = link;
+    const what = `name: ${name}, device: ${device}, class: ${link.class}, network: ${device}`;
+    return `    - {${what}, trusted: true${more === '' ? '' : `, ${more}`}}\n`;
+  });
   return `apiVersion: wanwire.io/v1alpha1
 kind: Site
 metadata: {name: edge}

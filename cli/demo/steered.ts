@@ -1,38 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The demo, act by act: one wire between two sites over two WAN links, sessions on the links
- * that the policy names, the policy swapped and a link lost under load. Each act
+ * that the policy names, the policy swapped under load, a link cut, mended and bad. Each act
  * rejects when what it shows is not so.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ipOf } from '../../api/chain/connection.js';
 import type { Connection } from '../../api/gen/connection.js';
-import type { Channel } from '../../api/grpc/channel.js';
+import { Metronome } from '../../lab/metronome.js';
 import type { Player } from '../../lab/world.js';
-import { gauge, type Gauged } from './gauge.js';
+import { gauge } from './gauge.js';
 import { interfaceOf } from './look.js';
 import { showPath } from './path.js';
 import type { Screen } from './screen.js';
 import { edgeFile, links, server, type Rules, type Sites } from './sites.js';
+import { carries, during, mbps, show, until, type Stage } from './steered-look.js';
+import { brownout, cut, mend } from './steered-trouble.js';
 import { resetsOf, sums, type Load } from './sums.js';
-import { ef, has, mark, pings, transfer } from './traffic.js';
+import { has, mark, transfer } from './traffic.js';
 import { isUp, Witness } from './witness.js';
-import { bar, megabytes, must, rate } from './words.js';
+import { must } from './words.js';
 
 const wish = 'kernel://wan@cloud/nsm-1';
 const interfaceName = 'nsm-1';
-/** What each transfer sends, in Mbit/s: different, so that the links' counters tell which is where. */
-const mbps = { voice: 4, backup: 40 };
-const ports = { voice: 5201, backup: 5202 };
-
-/** What the acts work with. */
-export interface Stage {
-  readonly sites: Sites;
-  readonly screen: Screen;
-  /** Gives a channel to a manager. */
-  readonly dial: (url: string) => Channel;
-  readonly signal: AbortSignal;
-}
+const ports = { voice: 5201, backup: 5202, stream: 7100 };
 
 /** Tell the whole story; rejects at the first thing that is not as it should be. */
 export async function story(stage: Stage): Promise<void> {
@@ -43,12 +33,16 @@ export async function story(stage: Stage): Promise<void> {
   const first = witness.next('the wire', 20_000, isUp);
   const client = await sites.client(wish);
   await request(screen, client, must(await first, 'the wire'));
-  const load = await begin(stage);
-  await both(stage, load);
-  await swap(stage, load);
-  await pull(stage, load);
-  await plug(stage, load);
-  await sums(sites, screen, load);
+  {
+    await using stream = await messages(sites);
+    const load = await begin(stage, stream);
+    await both(stage, load);
+    await swap(stage, load);
+    await cut(stage, load);
+    await mend(stage, load);
+    await brownout(stage, load);
+    await sums(sites, screen, load);
+  }
   await end(stage, client, witness);
 }
 
@@ -61,7 +55,10 @@ async function cast({ sites, screen }: Stage): Promise<void> {
   await Promise.all([sites.up('cloud'), sites.up('edge')]);
   screen.row('edge', 'wanwire up -f edge.yaml    two links: fibre (wan0) and lte (wan1)');
   screen.row('cloud', `wanwire up -f cloud.yaml   gateway to its LAN, with a server at ${server}`);
-  screen.row('lab', `${sites.lab.name}: network namespaces, and two cables between the sites`);
+  screen.row(
+    'lab',
+    `${sites.lab.name}: network namespaces, and two cables between the sites: 10 and 40 ms of round trip`,
+  );
   screen.row('policy', ...policyText({ marked: 'low-latency', rest: 'best-effort' }));
   screen.row('security', 'none yet: plaintext, by WANWIRE_INSECURE=true and trusted links');
 }
@@ -79,7 +76,18 @@ async function request(screen: Screen, client: Player, wire: Connection): Promis
   showPath(screen, wire);
 }
 
-async function begin({ sites, signal }: Stage): Promise<Load> {
+/** Small ones, to and fro, of no class of their own. */
+function messages({ pod, server: to }: Sites): Promise<Metronome> {
+  const options = {
+    protocol: 'udp',
+    address: server,
+    port: ports.stream,
+    periodUs: 2_000,
+  } as const;
+  return Metronome.start(pod, to, options);
+}
+
+async function begin({ sites, signal }: Stage, stream: Metronome): Promise<Load> {
   const { pod } = sites;
   const resetsBefore = await resetsOf(sites);
   await mark(pod, ports.voice);
@@ -88,7 +96,7 @@ async function begin({ sites, signal }: Stage): Promise<Load> {
     return transfer(pod, sites.server, options, signal);
   };
   const [voice, backup] = await Promise.all([start('voice', true), start('backup', false)]);
-  return { voice, backup, pings: [], resetsBefore };
+  return { voice, backup, stream, pings: [], resetsBefore };
 }
 
 async function both(stage: Stage, load: Load): Promise<void> {
@@ -122,89 +130,6 @@ async function swap(stage: Stage, load: Load): Promise<void> {
   show(screen, seen, ['backup', 'voice']);
 }
 
-async function pull(stage: Stage, load: Load): Promise<void> {
-  const { sites, screen } = stage;
-  screen.title('4  Pull a cable');
-  screen.row('command', 'wanwire lab set edge/wan0 --down');
-  const down = async (): Promise<void> => {
-    await sites.lab.set('edge/wan0', { down: true });
-    // What was in the cable is sent again when TCP's timer says so.
-    await until('the backup on the LTE link', async () => {
-      const [, lte] = await gauge(sites.lab, 20);
-      return carries(lte, mbps.backup);
-    });
-  };
-  const seen = await during(stage, load, 50, down, true);
-  show(screen, seen, ['', 'voice and backup']);
-}
-
-async function plug(stage: Stage, load: Load): Promise<void> {
-  const { sites, screen } = stage;
-  screen.title('5  Plug it in again');
-  screen.row('command', 'wanwire lab set edge/wan0 --up');
-  const seen = await during(stage, load, 50, async () => {
-    await sites.lab.set('edge/wan0', { up: true });
-    await until('the backup on the fibre', async () => {
-      const [fibre] = await gauge(sites.lab, 20);
-      return carries(fibre, mbps.backup);
-    });
-  });
-  show(screen, seen, ['backup', 'voice']);
-}
-
-/**
- * Ping, marked and not, make the change a little later, and look at the links once it is made.
- * What is in a cable while it is pulled nobody can save: then a ping `mayLose`.
- */
-async function during(
-  { sites, signal }: Stage,
-  load: Load,
-  count: number,
-  change: () => Promise<void>,
-  mayLose = false,
-): Promise<readonly Gauged[]> {
-  const ping = (tos: number) => pings(sites.pod, server, count, tos, signal);
-  const [marked, plain, seen] = await Promise.race([
-    Promise.all([
-      ping(ef),
-      ping(0),
-      sleep(300)
-        .then(change)
-        .then(() => gauge(sites.lab, 1_000)),
-    ]),
-    load.voice.broken,
-    load.backup.broken,
-  ]);
-  load.pings.push({ mayLose, marked, plain });
-  return seen;
-}
-
-/** A table of the links; rejects where one does not carry what it should, or something else. */
-function show(screen: Screen, seen: readonly Gauged[], wanted: readonly string[]): void {
-  const most = Math.max(...seen.map(({ bitsPerSecond }) => bitsPerSecond));
-  const rows = seen.map(({ name, device, bytes, bitsPerSecond }, at) => [
-    name,
-    device,
-    megabytes(bytes),
-    rate(bitsPerSecond),
-    wanted[at] || '-',
-    bar(bitsPerSecond / most, 24),
-  ]);
-  screen.table(['link', 'device', 'sent', 'rate', 'carries', ''], rows);
-  for (const [at, one] of seen.entries()) {
-    const who = wanted[at] ?? '';
-    const isRight =
-      carries(one, mbps.backup) === who.includes('backup') &&
-      one.bitsPerSecond > (mbps.voice * 1e6) / 2 === (who !== '');
-    if (!isRight) throw new Error(`${one.name} carries ${rate(one.bitsPerSecond)}, not ${who}`);
-  }
-}
-
-/** Whether about so much is on the link. */
-function carries(seen: Gauged | undefined, wantedMbps: number): boolean {
-  return (seen?.bitsPerSecond ?? 0) > (wantedMbps * 1e6) / 2;
-}
-
 /** The rules as a reader would say them. */
 function policyText({ marked, rest }: Rules): string[] {
   const told = (name: string): string =>
@@ -212,15 +137,8 @@ function policyText({ marked, rest }: Rules): string[] {
   return [`dscp ef    > ${told(marked)}`, `all others > ${told(rest)}`];
 }
 
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + 10_000;
-  while (!(await isSo())) {
-    if (Date.now() > endMs) throw new Error(`waited 10 s for ${what}`);
-  }
-}
-
 async function end({ sites, screen }: Stage, client: Player, witness: Witness): Promise<void> {
-  screen.title('7  Close');
+  screen.title('8  Close');
   const deleted = witness.next('the end of the wire', 10_000, (sight) => sight === undefined);
   const code = await client.end('SIGTERM');
   await deleted;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The demo's last table: what was sent while everything changed, and what of it was lost. */
+import type { Metronome } from '../../lab/metronome.js';
 import type { Screen } from './screen.js';
 import type { Sites } from './sites.js';
 import { resets, type Pinged, type Transfer, type Transferred } from './traffic.js';
@@ -9,8 +10,10 @@ import { megabytes } from './words.js';
 export interface Load {
   readonly voice: Transfer;
   readonly backup: Transfer;
+  /** Of small messages, of the backup's class. */
+  readonly stream: Metronome;
   readonly pings: {
-    /** A cable was pulled meanwhile. */
+    /** A link was in trouble meanwhile. */
     readonly mayLose: boolean;
     readonly marked: Pinged;
     readonly plain: Pinged;
@@ -26,7 +29,7 @@ export async function resetsOf({ pod, server }: Sites): Promise<number> {
 
 /** End the transfers and print the table; rejects where anything was lost that need not have been. */
 export async function sums(sites: Sites, screen: Screen, load: Load): Promise<void> {
-  screen.title('6  What was lost');
+  screen.title('7  What was lost');
   const { voice, backup, pings, resetsBefore } = load;
   await Promise.all([voice.pause(), backup.pause()]);
   const resetCount = (await resetsOf(sites)) - resetsBefore;
@@ -70,7 +73,7 @@ function judge(
 ): void {
   const quiet = pings.filter(({ mayLose }) => !mayLose);
   const lost = added(quiet.flatMap(({ marked, plain }) => [marked, plain])).lost;
-  if (lost > 0) throw new Error(`${String(lost)} pings were lost while no cable was pulled`);
+  if (lost > 0) throw new Error(`${String(lost)} pings were lost while no link was in trouble`);
   if (datagrams > 0) throw new Error(`${String(datagrams)} datagrams were lost`);
   if (bytes !== 0) throw new Error(`${String(bytes)} bytes of the backup did not arrive`);
   if (resetCount > 0) throw new Error(`${String(resetCount)} TCP resets`);

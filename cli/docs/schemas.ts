@@ -10,6 +10,7 @@ export function siteParts(): Readonly<Record<string, string>> {
   return {
     site: schemaTable(siteSpec),
     links: schemaTable(link),
+    quality: schemaTable(objectIn(link.shape.quality)),
     peers: schemaTable(peer),
     gateway: schemaTable(gateway),
   };

@@ -15,7 +15,7 @@ export interface Candidate {
   readonly link: string;
   /** Of the level's slots, in percent: 64 are shared by weight. */
   readonly sharePercent: number;
-  readonly state: 'up' | 'down';
+  readonly state: PlaneStrand['state'];
   readonly down: readonly DownReason[];
   readonly chosen: boolean;
 }

@@ -102,9 +102,9 @@ export function explanationOf(parts: Parts): Explanation {
   const { reading, wire, packet, state, rules, verdict } = parts;
   const { generation } = reading.plane;
   const session = state.session && layout.session.decode(state.session.value);
-  const { pin, usable, levels } = state;
+  const { pin, usable, avoid, levels } = state;
   const random = hash(packet.flow, packet.family);
-  const decision = decide({ random, generation, pin, session, rules, levels, usable });
+  const decision = decide({ random, generation, pin, session, rules, levels, usable, avoid });
   const words = wordsOf(parts);
   const answer = words.answer(decision);
   const program = verdict === undefined ? null : programAnswer(parts, decision, verdict);
@@ -137,7 +137,7 @@ export function explanationOf(parts: Parts): Explanation {
 function candidates(parts: Parts, rules: RuleAnswer, decision: Decision): readonly Candidate[] {
   const { policy, state, reading } = parts;
   const namer = policy === undefined ? () => null : levelNamer(policy, rules.className);
-  return candidatesOf(state.levels(rules.classId) ?? [], reading.plane, namer, decision);
+  return candidatesOf(state.levels(rules.classId)?.slots ?? [], reading.plane, namer, decision);
 }
 
 function sessionWords(

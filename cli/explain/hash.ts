@@ -37,15 +37,47 @@ export interface Slot {
   /** From 0: the class's own links, then what comes after them. */
   readonly level: number;
   readonly slot: number;
-  /** Slots that were passed over: what stands in them cannot be used. */
+  /** Slots that were passed over: what stands in them cannot be used, or is avoided. */
   readonly passed: number;
 }
 
-/** The first slot whose strand can be used; nothing where none can. */
+/** What else decides on the way. */
+export interface Way {
+  readonly usable: (strand: number) => boolean;
+  /** Whether it is held back from such sessions. */
+  readonly avoided: (strand: number) => boolean;
+  /** How many levels may be taken because a strand is avoided; 0 is all. */
+  readonly soft: number;
+  /** Where the session is; 0 is nowhere. */
+  readonly stay: number;
+}
+
+/**
+ * The first slot whose strand can be used and is not avoided; if that is none,
+ * the slot of the strand where the session is, or the first that can be used at
+ * all. Nothing where none can.
+ */
 export function walk(
   levels: readonly (readonly number[])[],
   random: number,
-  usable: (strand: number) => boolean,
+  { usable, avoided, soft, stay }: Way,
+): Slot | undefined {
+  const asked = levels.slice(0, soft === 0 ? undefined : soft);
+  const better = first(asked, random, (strand) => usable(strand) && !avoided(strand));
+  if (better !== undefined) return better;
+  const staying = usable(stay) ? first(levels, random, (strand) => strand === stay) : undefined;
+  return staying ?? first(levels, random, usable);
+}
+
+/** The strand that comes first, usable or not; 0 is none. */
+export function homeOf(levels: readonly (readonly number[])[], random: number): number {
+  return first(levels, random, (strand) => strand !== 0)?.strand ?? 0;
+}
+
+function first(
+  levels: readonly (readonly number[])[],
+  random: number,
+  fits: (strand: number) => boolean,
 ): Slot | undefined {
   const { slots } = limits;
   const start = random % slots;
@@ -55,7 +87,7 @@ export function walk(
     const level = Math.floor(passed / slots);
     const slot = (start + passed * stride) % slots;
     const strand = levels[level]?.[slot] ?? 0;
-    if (usable(strand)) return { strand, level, slot, passed };
+    if (fits(strand)) return { strand, level, slot, passed };
   }
   return undefined;
 }

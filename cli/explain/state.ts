@@ -4,6 +4,7 @@ import * as layout from '../../bpf/loader/layout.js';
 import type { FlowKey } from '../../forwarder/operator/flow.js';
 import { index, type Maps } from '../plane/maps.js';
 import { sessionKey } from '../plane/sessions.js';
+import type { ClassLevels } from './decide.js';
 import type { Packet } from './packet.js';
 
 /** See the head of this file. */
@@ -14,8 +15,9 @@ export interface State {
   /** Key and value, where one is cached. */
   readonly session: CachedSession | undefined;
   readonly usable: (strand: number) => boolean;
-  /** Level by level. */
-  readonly levels: (classId: number) => readonly (readonly number[])[] | undefined;
+  /** Its bits. */
+  readonly avoid: (strand: number) => number;
+  readonly levels: (classId: number) => ClassLevels | undefined;
 }
 
 /** A cached session as the maps have it. */
@@ -40,23 +42,29 @@ export function stateOf(
   const usable = (strand: number): boolean => {
     const value = strand === 0 ? undefined : maps.map('strands').lookup(index(strand));
     if (value === undefined) return false;
-    const { down, peer } = layout.strand.decode(value);
-    return down === 0 && peer === wire.peer;
+    const { down, silent, peer } = layout.strand.decode(value);
+    return down === 0 && silent === 0 && peer === wire.peer;
+  };
+  const avoid = (strand: number): number => {
+    const value = maps.map('strands').lookup(index(strand));
+    return value === undefined ? 0 : layout.strand.decode(value).avoid;
   };
   return {
     wire,
     pin: pinOf(maps, number, flow),
     session: sessionOf(maps, number, flow),
     usable,
+    avoid,
     levels: (class_id) => {
       const { peer, policy } = wire;
       const key = layout.classOf.encode({ bank: generation & 1, peer, policy, class_id });
       const value = maps.map('classes').lookup(key);
       if (value === undefined) return undefined;
-      const { levels, slots } = layout.classSlots.decode(value);
-      return Array.from({ length: levels }, (_, level) =>
-        slots.slice(level * limits.slots, (level + 1) * limits.slots),
+      const { levels, soft, sla, slots: all } = layout.classSlots.decode(value);
+      const slots = Array.from({ length: levels }, (_, level) =>
+        all.slice(level * limits.slots, (level + 1) * limits.slots),
       );
+      return { slots, soft, sla };
     },
   };
 }

@@ -74,6 +74,8 @@ const sizes: Readonly<Record<string, number>> = {
   fragments4: 1024,
   fragments6: 1024,
   rule_stats: 1,
+  sent: 1,
+  senders: 1024,
 };
 const name = 'wire_tx';
 const prefix = 'explain-';
@@ -94,7 +96,11 @@ export function tryPacket(trial: Trial): Verdict {
       `(tag ${program.tag}): it is not asked. Use the version of wanwire that its forwarder has`;
     throw new WireError(status.FAILED_PRECONDITION, text);
   }
-  if (trial.cached !== undefined) twin.map(trial.at.map).update(trial.at.key, trial.cached);
+  if (trial.cached !== undefined) {
+    // As if it had not looked around for long: what it finds is what is asked for.
+    const cached = layout.session.encode({ ...layout.session.decode(trial.cached), slice: 0 });
+    twin.map(trial.at.map).update(trial.at.key, cached);
+  }
   try {
     const { retval } = program.testRun(frame, { ifindex: port });
     return { id: attached.id, tag: attached.tag, passed: retval === pass, ...found(twin, trial) };

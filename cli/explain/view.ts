@@ -120,6 +120,7 @@ function answerLine({ bold, red }: Paint, { answer, by, slot }: Explanation): st
     pin: 'pinned',
     session: 'as its cached session',
     learned: 'where the other side sent',
+    home: 'where its session began: well again, sessions come back one by one',
     slot: `slot ${String(slot?.number ?? 0)} of 64${passed}`,
     none: '',
   }[by];

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
 import { noCounters, rateOf } from './counters.js';
-import { bytesText, countOf, countText, rateText, timeText } from './figures.js';
+import {
+  bytesText,
+  countOf,
+  countText,
+  momentText,
+  msText,
+  percentText,
+  rateText,
+  timeText,
+} from './figures.js';
 import { nearestFirst } from './nearest-first.js';
 import { shortIds } from './short-ids.js';
 
@@ -54,6 +63,31 @@ table(timeText, [
   [3_600_000, '1 h'],
   [86_400_000 * 9, '9 d'],
 ]);
+
+table(msText, [
+  [null, '-'],
+  [0.04, '0.0 ms'],
+  [20.14, '20.1 ms'],
+  [99.94, '99.9 ms'],
+  [99.96, '100 ms'],
+  [604.4, '604 ms'],
+]);
+table(percentText, [
+  [null, '-'],
+  [0, '0 %'],
+  [0.05, '0.05 %'],
+  [0.996, '1.0 %'],
+  [8.24, '8.2 %'],
+  [99.96, '100 %'],
+]);
+
+t.test('a moment: the time of the day, and its date where that is another one', (t) => {
+  const now = new Date(2026, 10, 21, 9, 14, 2).getTime();
+  t.equal(momentText(now, now), '09:14:02');
+  t.equal(momentText(now - 10 * 3_600_000, now), '2026-11-20 23:14:02');
+  t.equal(momentText(null, now), '-');
+  t.end();
+});
 
 t.test('rates', (t) => {
   const before = { txPackets: 10, txBytes: 1000, rxPackets: 5, rxBytes: 50 };

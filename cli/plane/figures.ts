@@ -13,6 +13,29 @@ export function rateText(bitsPerSecond: number): string {
   return scaled(bitsPerSecond, 'bit/s');
 }
 
+/** `0.4 ms`, `20.1 ms`, `604 ms`; `-` where it is not known. */
+export function msText(ms: number | null): string {
+  if (ms === null) return '-';
+  return `${ms.toFixed(ms < 99.95 ? 1 : 0)} ms`;
+}
+
+/** `0 %`, `0.05 %`, `8.2 %`, `100 %`; `-` where it is not known. */
+export function percentText(percent: number | null): string {
+  if (percent === null) return '-';
+  const digits = percent === 0 || percent >= 99.95 ? 0 : percent < 0.995 ? 2 : 1;
+  return `${percent.toFixed(digits)} %`;
+}
+
+/** `09:14:02` of the day here, with its date where that is another day than `now`; `-` where it is not known. */
+export function momentText(at: number | null, now: number): string {
+  if (at === null) return '-';
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const date = new Date(at);
+  const day = `${String(date.getFullYear())}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');
+  return date.toDateString() === new Date(now).toDateString() ? time : `${day} ${time}`;
+}
+
 /** `99999`, then `100 k`: packets, sessions. */
 export function countText(count: number): string {
   return count < 100_000 ? String(Math.round(count)) : scaled(count, '').trimEnd();

@@ -102,7 +102,16 @@ function strandColumns(withRates: boolean): readonly Column<Rated<PlaneStrand>>[
   ];
 }
 
-function stateTone({ red, dim }: Paint) {
+/** Down is red, what is not trusted yellow, what says nothing dim. */
+export function stateTone({ red, yellow, dim }: Pick<Paint, 'red' | 'yellow' | 'dim'>) {
+  const tones: Readonly<Record<string, (line: string) => string>> = {
+    down: red,
+    degraded: yellow,
+    held: yellow,
+    returning: yellow,
+    unmeasured: dim,
+    unused: dim,
+  };
   return ({ state }: { readonly state: string }): ((line: string) => string) =>
-    state === 'down' ? red : state === 'unused' ? dim : String;
+    tones[state] ?? String;
 }

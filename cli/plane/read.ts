@@ -10,6 +10,7 @@ import { addressText, flowText } from '../../forwarder/operator/flow.js';
 import { countersAt, sum, wireCountersAt } from './counters.js';
 import { generationOf, index, type Maps } from './maps.js';
 import { Names } from './names.js';
+import { probesAt } from './probes.js';
 import type * as words from './types.js';
 
 const { downReasons, limits, rulesetRow, wireFlags } = layout;
@@ -73,12 +74,11 @@ function nodeOf(names: Names): words.PlaneNode {
 function strandOf(maps: Maps, names: Names, id: number): words.PlaneStrand[] {
   const value = maps.map('strands').lookup(index(id));
   if (value === undefined) return [];
-  const { local, remote, mtu, down: bits, peer: peerId } = layout.strand.decode(value);
+  const strand = layout.strand.decode(value);
+  const { local, remote, mtu, peer: peerId } = strand;
   const { link = '', peerLink = '', name } = names.get('strand', id) ?? {};
   const { name: peer = `#${String(peerId)}`, site } = names.get('peer', peerId) ?? {};
-  const down = (Object.keys(downReasons) as words.DownReason[]).filter(
-    (reason) => (bits & downReasons[reason]) !== 0,
-  );
+  const down = downOf(strand);
   return [
     {
       id,
@@ -89,24 +89,33 @@ function strandOf(maps: Maps, names: Names, id: number): words.PlaneStrand[] {
       local: addressText(local),
       remote: addressText(remote),
       mtu,
-      state: bits === 0 ? 'up' : 'down',
+      state: down.length > 0 ? 'down' : (strand.avoid & 1) !== 0 ? 'held' : 'up',
       down,
+      probes: probesAt(maps, id, strand),
       counters: countersAt(maps, 'strand_stats', id),
     },
   ];
+}
+
+function downOf({ down, silent }: Pick<layout.Strand, 'down' | 'silent'>): words.DownReason[] {
+  const reasons = (Object.keys(downReasons) as (keyof typeof downReasons)[]).filter(
+    (reason) => (down & downReasons[reason]) !== 0,
+  );
+  return silent === 0 ? reasons : [...reasons, 'silent'];
 }
 
 function linkOf(names: Names, id: number, all: readonly words.PlaneStrand[]): words.PlaneLink {
   const text = (key: string): string => names.text('link', id, key);
   const name = text('name');
   const own = all.filter(({ link }) => link === name);
-  const usable = own.filter(({ state }) => state === 'up').length;
+  const usable = own.filter(({ state }) => state !== 'down').length;
+  const held = own.every(({ state }) => state !== 'up');
   return {
     name,
     class: text('class'),
     network: text('network'),
     device: text('device'),
-    state: own.length === 0 ? 'unused' : usable === 0 ? 'down' : 'up',
+    state: own.length === 0 ? 'unused' : usable === 0 ? 'down' : held ? 'held' : 'up',
     strands: own.length,
     usable,
     addresses: [...new Set(own.map(({ local }) => local))],

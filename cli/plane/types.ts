@@ -39,7 +39,7 @@ export interface PlaneLink {
   readonly network: string;
   readonly device: string;
   /** `unused`: no strand leaves by it. */
-  readonly state: 'up' | 'down' | 'unused';
+  readonly state: 'up' | 'held' | 'down' | 'unused';
   /** Its strands, and how many of them can be used. */
   readonly strands: number;
   readonly usable: number;
@@ -48,8 +48,45 @@ export interface PlaneLink {
   readonly counters: Counters;
 }
 
-/** Why a strand is not used. */
-export type DownReason = keyof typeof downReasons;
+/** Why a strand is not used; `silent`: no probe is answered. */
+export type DownReason = keyof typeof downReasons | 'silent';
+
+/** What the maps say of a strand's probes. Counters are since the strand was made. */
+export interface PlaneProbes {
+  /** The prober's word. */
+  readonly silent: boolean;
+  /** The forwarder's: bit 0 for everybody, bit n for classes with SLA number n. */
+  readonly avoid: number;
+  /** 0: it is not probed. */
+  readonly intervalMs: number;
+  /** Of one probe, as an IP packet. */
+  readonly bytes: number;
+  /** Smoothed (RFC 6298); null before the first answer. */
+  readonly rttMs: number | null;
+  /** Since the newest probe, the newest that was answered, the newest of the peer's. */
+  readonly sentAgoMs: number | null;
+  readonly answeredAgoMs: number | null;
+  readonly heardAgoMs: number | null;
+  /** Since the prober last changed its word. */
+  readonly changedAgoMs: number | null;
+  readonly sent: number;
+  /** Of these, how many could not be sent. */
+  readonly failed: number;
+  /** Whose time has passed; of them without an answer by then; of those answered later. */
+  readonly judged: number;
+  readonly lost: number;
+  readonly late: number;
+  readonly received: number;
+  /** The peer's that were answered. */
+  readonly reflected: number;
+  readonly lostOut: number;
+  readonly lostBack: number;
+  /** Answers that fit no probe, or come twice. */
+  readonly forged: number;
+  readonly silences: number;
+  readonly rttSumMs: number;
+  readonly jitterSumMs: number;
+}
 
 /** A strand. */
 export interface PlaneStrand {
@@ -61,8 +98,10 @@ export interface PlaneStrand {
   readonly local: string;
   readonly remote: string;
   readonly mtu: number;
-  readonly state: 'up' | 'down';
+  /** `held`: it answers, and is kept from new sessions; `wanwire links` knows more words. */
+  readonly state: 'up' | 'held' | 'down';
   readonly down: readonly DownReason[];
+  readonly probes: PlaneProbes;
   readonly counters: Counters;
 }
 

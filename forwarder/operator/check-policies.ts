@@ -9,13 +9,18 @@ import { invalid, WireError } from '../../api/errors/wire-error.js';
 import { servicesOf } from '../../api/site/classes.js';
 import type { SiteFiles, SteeringPolicy } from '../../api/site/types.js';
 import { limits } from '../../bpf/loader/layout.js';
+import { slaMistakes } from '../steering/sla-numbers.js';
 
 /** One rule set is for services without a policy. */
 const mostServices = limits.policies - 1;
 
 /** Throws all mistakes at once. */
 export function checkPolicies(files: SiteFiles): void {
-  const mistakes = [...files.policies.flatMap((one) => names(one, files)), ...services(files)];
+  const mistakes = [
+    ...files.policies.flatMap((one) => names(one, files)),
+    ...services(files),
+    ...slaMistakes(files.policies),
+  ];
   if (mistakes.length > 0) throw new WireError(status.INVALID_ARGUMENT, mistakes.join('\n'));
 }
 

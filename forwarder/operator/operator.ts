@@ -2,7 +2,9 @@
 /** What an operator may ask of a running forwarder. The operator's socket offers it (`server.ts`). */
 import type { ServicePolicy } from '../../api/site/classes.js';
 import type { SteeringPolicy } from '../../api/site/types.js';
+import type { JournalRecord } from '../quality/journal-record.js';
 import type { FlowText } from './flow.js';
+import type { QualityAnswer } from './quality-answer.js';
 import type { SessionChange, SessionEvent } from './session-event.js';
 
 /** Who answers. */
@@ -84,4 +86,8 @@ export interface Operator {
    * missing; what happened a moment before may be told too. RESOURCE_EXHAUSTED where too many follow.
    */
   followSessions(told: (events: readonly SessionEvent[]) => void): Following;
+  /** What is known of links now. */
+  quality(): QualityAnswer;
+  /** The journal from a time of day on, in milliseconds since 1970; the setup that was in force then comes first. */
+  qualityRecords(sinceMs: number): AsyncIterable<JournalRecord>;
 }

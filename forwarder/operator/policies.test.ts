@@ -33,8 +33,21 @@ function folder(t: Test): string {
 }
 
 function link(name: string, cls: string): SiteLink {
-  const none = { addresses: [], gateways: [], rateMbps: undefined, mtu: undefined };
-  const rest = { device: name, network: 'internet', billing: 'flat', trusted: true } as const;
+  const none = {
+    addresses: [],
+    gateways: [],
+    rateMbps: undefined,
+    mtu: undefined,
+    capGB: undefined,
+    quality: undefined,
+  };
+  const rest = {
+    device: name,
+    network: 'internet',
+    profile: 'fixed',
+    billing: 'flat',
+    trusted: true,
+  } as const;
   return { name, class: cls, ...none, ...rest };
 }
 

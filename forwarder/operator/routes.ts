@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the operator's socket answers to. `docs/operating.md` tells the same. */
+import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Logger } from '../../api/log/log.js';
@@ -31,6 +32,8 @@ const unpinAllBody = body({
 });
 const strandBody = body({ up: z.boolean({ error: 'true or false' }) });
 
+const partLength = 65_536;
+
 /** Add the routes. */
 export function addRoutes(
   server: FastifyInstance,
@@ -41,6 +44,7 @@ export function addRoutes(
   server.get('/version', () => operator.about);
   policyRoutes(server, operator, log);
   eventRoute(server, streams, log);
+  qualityRoutes(server, operator);
 
   server.post('/pins', async (request) => {
     const { wire, strand, ...flow } = parsed(pinBody, request.body);
@@ -91,6 +95,35 @@ function eventRoute(server: FastifyInstance, streams: EventStreams, log: Logger)
       },
     );
   });
+}
+
+function qualityRoutes(server: FastifyInstance, operator: Operator): void {
+  server.get('/quality', () => operator.quality());
+
+  server.get<{ Querystring: { since?: string } }>('/quality/events', (request, reply) => {
+    const { since = '0' } = request.query;
+    if (!/^\d{1,15}$/.test(since)) {
+      throw new FieldError(
+        'since',
+        since,
+        'a time in milliseconds since 1970, such as 1766102400000',
+      );
+    }
+    void reply.header('content-type', 'application/x-ndjson').header('cache-control', 'no-store');
+    return reply.send(Readable.from(linesOf(operator.qualityRecords(Number(since)))));
+  });
+}
+
+/** Many at a time: a stream's turn costs more than a line. */
+async function* linesOf(records: AsyncIterable<object>): AsyncGenerator<string> {
+  let text = '';
+  for await (const record of records) {
+    text += `${JSON.stringify(record)}\n`;
+    if (text.length < partLength) continue;
+    yield text;
+    text = '';
+  }
+  if (text !== '') yield text;
 }
 
 function policyRoutes(server: FastifyInstance, operator: Operator, log: Logger): void {

@@ -102,6 +102,35 @@ t.test('each route asks the operator and answers in JSON', async (t) => {
   ]);
 });
 
+t.test('what is known of links, and the journal from a time on, a line each', async (t) => {
+  const { operator, ask, path } = await served(t);
+  t.strictSame(await ask('GET', '/quality'), { code: 200, body: operator.quality() });
+  const thawed = { kind: 'thawed', atMs: 1, why: 'the prober is back' } as const;
+  operator.records = [
+    { type: 'event', wallMs: 5, event: { ...thawed, kind: 'frozen' } },
+    { type: 'event', wallMs: 6, event: thawed },
+  ];
+  const lines = await new Promise<string>((resolve, reject) => {
+    request({ socketPath: path, path: '/quality/events?since=5' }, (answer) => {
+      t.equal(answer.headers['content-type'], 'application/x-ndjson');
+      let all = '';
+      answer.setEncoding('utf8').on('data', (part: string) => (all += part));
+      answer.on('end', () => resolve(all));
+    })
+      .on('error', reject)
+      .end();
+  });
+  t.strictSame(
+    lines.split('\n').map((line) => (line === '' ? '' : (JSON.parse(line) as unknown))),
+    [...operator.records, ''],
+  );
+  t.strictSame(operator.asked, [['records', 5]]);
+  t.match(await ask('GET', '/quality/events?since=-1'), {
+    code: 400,
+    body: { error: { field: 'since', message: /^since: "-1" is not valid: want a time in mill/ } },
+  });
+});
+
 t.test('a wrong body is told by its field, and the operator is not asked', async (t) => {
   const { operator, ask } = await served(t);
   const wrong: readonly (readonly [string, string, unknown, string, RegExp])[] = [

@@ -8,7 +8,7 @@ import * as layout from '../../bpf/loader/layout.js';
 import type { CompiledRules } from './compile.js';
 import type { Peer } from './peers.js';
 import type { Plane } from './plane.js';
-import { slotsOf } from './slots.js';
+import { levelsOf } from './slots.js';
 
 /** The rule set of one service. */
 export interface RuleSet {
@@ -17,6 +17,8 @@ export interface RuleSet {
   readonly service: string;
   readonly policy: SteeringPolicy;
   readonly compiled: CompiledRules;
+  /** The number of each class's SLA; none where it has none. */
+  readonly slas: ReadonlyMap<string, number>;
 }
 
 /** A wire, as far as tables know it. */
@@ -56,13 +58,13 @@ export function addPeer(
   ruleSets: readonly RuleSet[],
 ): void {
   const strands = peer.strands.map(({ id, link }) => ({ id, link: link.config }));
-  const entries = ruleSets.flatMap(({ id: policy, policy: text, compiled }) =>
+  const entries = ruleSets.flatMap(({ id: policy, policy: text, compiled, slas }) =>
     compiled.classNames.map((name, class_id) => {
-      const levels = slotsOf(name, text, strands);
-      const slots = levels.flat();
+      const { levels, soft } = levelsOf(name, text, strands);
+      const sla = slas.get(name) ?? 0;
       return [
         { bank, peer: peer.id, policy, class_id },
-        { levels: levels.length, slots },
+        { levels: levels.length, soft, sla, slots: levels.flat() },
       ] as const;
     }),
   );

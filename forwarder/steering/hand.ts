@@ -6,6 +6,8 @@ import { servicesOf } from '../../api/site/classes.js';
 import { parseFlow, type FlowText } from '../operator/flow.js';
 import type { NodePolicies } from '../operator/node-policies.js';
 import type { About, Operator } from '../operator/operator.js';
+import { journalRecords } from '../quality/journal-file.js';
+import type { Watcher } from '../quality/watcher.js';
 import type { SessionFeed } from './session-feed.js';
 import type { Steering } from './steering.js';
 
@@ -15,13 +17,16 @@ export interface HandOptions {
   readonly steering: Steering;
   readonly policies: NodePolicies;
   readonly feed: SessionFeed;
+  readonly watcher: Pick<Watcher, 'answer' | 'look'>;
+  /** Where the journal is. */
+  readonly folder: string;
   /** Of the client's interface; none where the wire is not known. */
   readonly addressesOf: (wire: string) => readonly string[];
 }
 
 /** The operator of a running forwarder. */
 export function hand(options: HandOptions): Operator {
-  const { about, steering, policies, feed, addressesOf } = options;
+  const { about, steering, policies, feed, watcher, folder, addressesOf } = options;
   const { sessions } = steering;
   return {
     about,
@@ -35,8 +40,10 @@ export function hand(options: HandOptions): Operator {
 
     applyPolicies: (documents) => policies.apply(documents),
     removePolicy: (name) => policies.remove(name),
-    setStrand: (name, up) => steering.setStrand(name, up),
+    setStrand: (name, up) => steering.setStrand(name, up, () => watcher.look()),
     followSessions: (told) => feed.follow(told),
+    quality: () => watcher.answer(),
+    qualityRecords: (sinceMs) => journalRecords(folder, sinceMs),
 
     pin(wire: string, flow: FlowText, strand: string): Promise<void> {
       return steering.inLine(() => {

@@ -13,6 +13,7 @@ import type { TunnelNode } from '../mechanisms/vxlan/node.js';
 import type { Link } from '../underlay/link.js';
 import { Numbers } from './numbers.js';
 import type { Plane } from './plane.js';
+import { heldBack } from './strand-words.js';
 import { addressBytes, strandsTo, type WantedStrand } from './strands.js';
 
 /** A strand with its number. */
@@ -28,14 +29,6 @@ export interface Peer {
   strands: readonly Strand[];
 }
 
-/** What {@link Peers.converge} did. */
-export interface Changes {
-  /** Other strands than before: slot tables must be written anew. */
-  readonly strands: boolean;
-  /** One may be used again that might not before. */
-  readonly back: boolean;
-}
-
 /** See the head of this file. */
 export class Peers {
   readonly #plane: Plane;
@@ -47,6 +40,8 @@ export class Peers {
   /** As last written into the maps. */
   readonly #down = new Map<number, number>();
   readonly #byOperator = new Set<number>();
+  /** Lost their carrier, and nobody asked yet. */
+  readonly #lost = new Set<number>();
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -79,7 +74,17 @@ export class Peers {
   /** Whether any strand to the peer can be used. */
   usable(name: string): boolean {
     const strands = this.#peers.get(name)?.strands ?? [];
-    return strands.some(({ id, down }) => down === 0 && !this.#byOperator.has(id));
+    return strands.some(({ id }) => this.down(id) === 0);
+  }
+
+  /** Why a strand is not used: bits of `downReasons`, the operator's too. */
+  down(id: number): number {
+    return this.#down.get(id) ?? downReasons.address;
+  }
+
+  /** The same as {@link down}, with a carrier that was lost for a moment since this was last asked. */
+  takeDown(id: number): number {
+    return this.down(id) | (this.#lost.delete(id) ? downReasons.carrier : 0);
   }
 
   /** Know what a peer told of itself; says whether it is news. */
@@ -107,24 +112,21 @@ export class Peers {
     return this.all.flatMap(({ node }) => strandsTo(node, links));
   }
 
-  /** Make every peer's strands what they should be with these links. */
-  converge(links: readonly Link[], deviceOf: (node: TunnelNode) => number): Changes {
-    let strands = false;
-    let back = false;
+  /** Make every peer's strands what they should be with these links; whether they are others than before. */
+  converge(links: readonly Link[], deviceOf: (node: TunnelNode) => number): boolean {
+    let isOther = false;
     for (const peer of this.#peers.values()) {
       const before = peer.strands;
       peer.strands = strandsTo(peer.node, links).map((wanted) => {
-        const id = this.#idOf(peer, wanted);
-        const was = this.#down.get(id);
-        this.#write(peer, { ...wanted, id, peer: peer.id }, deviceOf(peer.node));
-        back ||= was !== undefined && was !== 0 && this.#down.get(id) === 0;
-        return { ...wanted, id, peer: peer.id };
+        const strand = { ...wanted, id: this.#idOf(peer, wanted), peer: peer.id };
+        this.#write(peer, strand, deviceOf(peer.node));
+        return strand;
       });
       const kept = new Set(peer.strands.map(({ id }) => id));
       for (const { id } of before) if (!kept.has(id)) this.#drop(id);
-      strands ||= tableText(before) !== tableText(peer.strands);
+      isOther ||= tableText(before) !== tableText(peer.strands);
     }
-    return { strands, back };
+    return isOther;
   }
 
   /** Use no strand of a link that went down, at once; the rest follows with {@link converge}. */
@@ -174,13 +176,15 @@ export class Peers {
     const { id, link, mtu, family, peerLink, name } = strand;
     const [local, remote] = [addressBytes(strand.local), addressBytes(strand.remote)];
     const down = strand.down | (this.#byOperator.has(id) ? downReasons.operator : 0);
-    const { tables } = this.#plane;
-    const value = { local, remote, device, peer: peer.id, link: link.id, mtu, family };
-    const found = tables.strands.get({ value: id });
-    const same =
-      found?.device === device && found.mtu === mtu && found.link === link.id && this.#down.has(id);
-    // Its own word for what changes while packets are read: the rest says the same as before.
-    if (!same) tables.strands.set({ value: id }, { ...value, down });
+    const { tables, strands } = this.#plane;
+    const place = { device, link: link.id, mtu };
+    const found = this.#down.has(id) ? tables.strands.get({ value: id }) : undefined;
+    if (found === undefined) {
+      tables.paths.set({ local, remote }, { strand: id, peer: peer.id });
+      strands.make(id, { ...place, local, remote, peer: peer.id, family, down });
+    } else if (found.device !== device || found.link !== link.id || found.mtu !== mtu) {
+      strands.place(id, place);
+    }
     this.#setDown(id, strand.down);
     this.#plane.setName('strand', id, {
       link: link.config.name,
@@ -188,29 +192,36 @@ export class Peers {
       peer: peer.node.name,
       name,
     });
-    if (!same) tables.paths.set({ local, remote }, { strand: id, peer: peer.id });
   }
 
   #setDown(id: number, reasons: number): void {
     const down = reasons | (this.#byOperator.has(id) ? downReasons.operator : 0);
-    if (this.#down.get(id) === down) return;
-    this.#plane.setDown(id, down);
+    const before = this.#down.get(id) ?? 0;
+    if (before === down && this.#down.has(id)) return;
+    const { strands } = this.#plane;
+    strands.setDown(id, down);
+    // Its sessions come home one by one when the link is back, not all with the first packet.
+    if (down & ~before & downReasons.carrier) {
+      strands.setAvoid(id, strands.avoid(id) | heldBack);
+      this.#lost.add(id);
+    }
     this.#down.set(id, down);
   }
 
   #drop(id: number): void {
-    this.#plane.setDown(id, downReasons.address);
+    this.#plane.strands.setDown(id, downReasons.address);
     const found = this.#plane.tables.strands.get({ value: id });
     if (found !== undefined) {
       const { local, remote } = found;
       this.#plane.tables.paths.delete({ local, remote });
       this.#ids.delete(strandKey(found.peer, local, remote));
     }
-    this.#plane.tables.strands.set({ value: id }, { down: downReasons.address });
+    this.#plane.strands.end(id);
     this.#plane.setName('strand', id, undefined);
     this.#strandIds.free(id);
     this.#down.delete(id);
     this.#byOperator.delete(id);
+    this.#lost.delete(id);
   }
 }
 

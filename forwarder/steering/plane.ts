@@ -8,13 +8,14 @@
 import { rmSync } from 'node:fs';
 import type { Logger } from '../../api/log/log.js';
 import { openPlane, type OpenedPlane } from '../../bpf/loader/adopt.js';
-import { attach, type Attachment } from '../../bpf/loader/attach.js';
+import { attach, attachments, type Attachment } from '../../bpf/loader/attach.js';
 import { need } from '../../bpf/loader/features.js';
 import { gracePeriod } from '../../bpf/loader/grace.js';
 import * as layout from '../../bpf/loader/layout.js';
 import type { BpfMap } from '../../bpf/loader/map.js';
 import { RingBuffer, type RingOptions } from '../../bpf/loader/ring.js';
 import { objectPath } from '../../bpf/loader/objects.js';
+import { StrandWords } from './strand-words.js';
 import { Table } from './table.js';
 
 const { number32 } = layout;
@@ -28,36 +29,60 @@ export interface PlaneOptions {
   readonly sessions: number;
   /** New cached sessions per second and wire; 0 is no limit. */
   readonly insertRate: number;
+  /** UDP port that every node answers probes on; that of RFC 8762 where not given. */
+  readonly stampPort?: number;
 }
+
+/** The programs, by whether they see what comes in or what goes out. */
+const hooks = {
+  wire_tx: 'ingress',
+  wire_rx: 'ingress',
+  stamp_rx: 'ingress',
+  stamp_rx_l3: 'ingress',
+  stamp_tx: 'egress',
+  stamp_tx_l3: 'egress',
+} as const;
+/** One of them. */
+export type PlaneProgram = keyof typeof hooks;
 
 /** What a name is of. */
 export type Kind = keyof typeof layout.kinds;
 
+/** One of the programs at its interface. */
+export interface PlaneAttachment {
+  readonly program: PlaneProgram;
+  readonly ifindex: number;
+  /** Take it away. */
+  readonly detach: () => Promise<void>;
+}
+
 /** See the head of this file. */
 export class Plane implements Disposable {
   readonly tables;
+  readonly strands: StrandWords;
   /** Per CPU, by row. */
   readonly ruleStats: BpfMap;
   readonly #opened: OpenedPlane;
   readonly #control: BpfMap;
-  readonly #strands: BpfMap;
   readonly #lost: BpfMap;
   readonly #directory: string;
   readonly #names = new Map<string, string>();
   /** What numbers of wires and strands meant last: one may be told of a moment after it went. */
   readonly #former = new Map<string, string>();
 
-  private constructor(opened: OpenedPlane, { directory, insertRate }: PlaneOptions) {
+  private constructor(opened: OpenedPlane, options: PlaneOptions) {
+    const { directory, insertRate, stampPort = layout.stampPort } = options;
     this.#opened = opened;
     this.#directory = directory;
     this.tables = tablesOf((name) => opened.map(name));
     this.#control = opened.map('control');
-    this.#strands = opened.map('strands');
+    this.strands = new StrandWords((name) => opened.map(name));
     this.#lost = opened.map('lost');
     this.ruleStats = opened.map('rule_stats');
     const { offsets } = layout.control;
     this.#control.store32(0, offsets.layout, layout.layoutVersion);
     this.#control.store32(0, offsets.insert_rate, insertRate);
+    this.#control.store32(0, offsets.stamp_port, stampPort);
     for (const [{ kind, id }, { text }] of this.tables.names.entries()) {
       this.#names.set(nameKey(kind, id), textOf(text));
     }
@@ -94,11 +119,6 @@ export class Plane implements Disposable {
   countPins(): void {
     const pins = this.tables.pins.map.keys().length;
     this.#control.store32(0, layout.control.offsets.pins, pins);
-  }
-
-  /** Why the strand is not used, as one store. */
-  setDown(strand: number, reasons: number): void {
-    this.#strands.store32(strand, layout.strand.offsets.down, reasons);
   }
 
   /** Say what a number means; no text where it means nothing any more. */
@@ -163,19 +183,29 @@ export class Plane implements Disposable {
   }
 
   /** Forget a program attached to an interface that is gone. */
-  unpin(program: 'wire_tx' | 'wire_rx', ifindex: number): void {
+  unpin(program: PlaneProgram, ifindex: number): void {
     rmSync(this.#pin(program, ifindex), { force: true });
   }
 
   /**
-   * Steer what comes in there, from a wire's host end or from other nodes. A host
-   * end is ours alone and gets a filter: each tcx link costs a grace period of
-   * RCU with the kernel's network lock held, once more when the device goes.
+   * Let a program see an interface's packets. A wire's host end is ours alone and
+   * gets a filter: each tcx link costs a grace period of RCU with the kernel's
+   * network lock held, once more when the device goes.
    */
-  attach(program: 'wire_tx' | 'wire_rx', ifindex: number): Promise<Attachment> {
-    const where = { ifindex, hook: 'ingress', pin: this.#pin(program, ifindex) } as const;
+  attach(program: PlaneProgram, ifindex: number): Promise<Attachment> {
+    const where = { ifindex, hook: hooks[program], pin: this.#pin(program, ifindex) };
     const how = program === 'wire_tx' ? 'clsact' : undefined;
     return attach(this.#opened.program(program), where, how);
+  }
+
+  /** What former lives attached of these programs, too; what is at a device that is gone is not among them. */
+  async attached(programs: readonly PlaneProgram[]): Promise<readonly PlaneAttachment[]> {
+    const all = await attachments(`${this.#directory}/links`);
+    return programs.flatMap((program) =>
+      all
+        .filter(({ pin, ifindex }) => pin === this.#pin(program, ifindex))
+        .map(({ ifindex, detach }) => ({ program, ifindex, detach })),
+    );
   }
 
   #forget(kind: Kind, id: number): void {

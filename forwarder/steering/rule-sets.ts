@@ -11,6 +11,7 @@ import type { RuleSet } from './bank.js';
 import { compile } from './compile.js';
 import { Numbers } from './numbers.js';
 import type { Plane } from './plane.js';
+import { SlaNumbers, type NumberedSla } from './sla-numbers.js';
 
 const any: SteeringPolicy = {
   name: '',
@@ -36,18 +37,25 @@ const anyId = 0;
 export class RuleSets {
   readonly #ids = new Numbers('services with a policy', limits.policies);
   readonly #sets = new Map<string, RuleSet>();
+  readonly #slas = new SlaNumbers();
 
   constructor(plane: Plane, policies: readonly ServicePolicy[]) {
     for (const [row, { service = '' }] of plane.namesOf('ruleset')) {
       const id = row % limits.policies;
       if (id !== anyId) this.#ids.take(id, service);
     }
-    this.#sets.set('', { id: anyId, service: '', policy: any, compiled: compile(any) });
+    const compiled = compile(any);
+    this.#sets.set('', { id: anyId, service: '', policy: any, compiled, slas: new Map() });
     this.set(policies, new Set());
   }
 
   get all(): readonly RuleSet[] {
     return [...this.#sets.values()];
+  }
+
+  /** What the classes in force promise, by the numbers that tables have for it. */
+  get slas(): readonly NumberedSla[] {
+    return this.#slas.all;
   }
 
   /** The rule set of a service. */
@@ -66,6 +74,7 @@ export class RuleSets {
     const wanted = policies.map(({ service, policy }) => {
       return { service, policy, compiled: compile(policy) };
     });
+    this.#slas.set(policies.map(({ policy }) => policy));
     const services = new Set(wanted.map(({ service }) => service));
     for (const { service, id } of this.all) {
       if (service === '' || services.has(service)) continue;
@@ -74,7 +83,8 @@ export class RuleSets {
       else this.#ids.free(id);
     }
     for (const one of wanted) {
-      this.#sets.set(one.service, { ...one, id: this.#ids.of(one.service) });
+      const slas = this.#slas.of(one.policy);
+      this.#sets.set(one.service, { ...one, id: this.#ids.of(one.service), slas });
     }
   }
 }

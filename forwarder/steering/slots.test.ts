@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
 import type { PolicyClass, SiteLink, SteeringPolicy } from '../../api/site/types.js';
-import { type LinkStrand, slotsOf } from './slots.js';
+import { levelsOf, type LinkStrand, slotsOf } from './slots.js';
 
 function link(name: string, className: string): SiteLink {
   return {
@@ -12,6 +12,9 @@ function link(name: string, className: string): SiteLink {
     network: 'internet',
     class: className,
     rateMbps: undefined,
+    capGB: undefined,
+    profile: 'fixed',
+    quality: undefined,
     billing: 'flat',
     mtu: undefined,
     trusted: true,
@@ -155,6 +158,21 @@ t.test('the largest remainders are rounded up, and nobody is left out', (t) => {
   t.equal(Object.keys(many[0] ?? {}).length, 64, 'no more than there are slots');
   t.equal(many[0]?.[70], 1, 'the heaviest is among them');
   t.equal(Object.keys(many[1] ?? {}).length, 6, 'the others come last');
+  t.end();
+});
+
+t.test('the last resort is none of the levels that a class asks for', (t) => {
+  const strands = [...two, { id: 3, link: dsl }];
+  const low = policyClass('low', [{ class: 'low-latency' }], { fallback: ['lte-only'] });
+  const only = policyClass('lte-only', [{ name: 'lte' }]);
+  const soft = (own: PolicyClass, of = strands): [number, number] => {
+    const { levels, soft } = levelsOf(own.name, policyOf(own, only), of);
+    return [levels.length, soft];
+  };
+  t.strictSame(soft(low), [3, 2]);
+  t.strictSame(soft({ ...low, strict: true }), [2, 2]);
+  t.strictSame(soft(low, two), [2, 2], 'nothing is left for it');
+  t.strictSame(soft(policyClass('x', [{ name: 'nobody' }])), [1, 0], 'it is all there is');
   t.end();
 });
 

@@ -15,26 +15,47 @@ export interface LinkStrand {
   readonly link: SiteLink;
 }
 
-/** The levels of a class, none of them empty: each 64 numbers of strands. */
+/** The levels of a class, none of them empty. */
+export interface Levels {
+  /** Each 64 numbers of strands. */
+  readonly levels: number[][];
+  /** How many of them the class asks for: sessions go there from a strand that is avoided, to the last resort only where none is usable. */
+  readonly soft: number;
+}
+
+/** The same without {@link Levels.soft}. */
 export function slotsOf(
   name: string,
   policy: SteeringPolicy,
   strands: readonly LinkStrand[],
 ): number[][] {
+  return levelsOf(name, policy, strands).levels;
+}
+
+/** The levels of a class. */
+export function levelsOf(
+  name: string,
+  policy: SteeringPolicy,
+  strands: readonly LinkStrand[],
+): Levels {
   const own = classOf(policy, name);
   const classes = [own, ...own.fallback.map((one) => classOf(policy, one))];
   const weights: ((link: SiteLink) => number)[] = classes.map(
     (one) => (link) => weightOf(one, link),
   );
+  const asked = weights.length;
   if (!own.strict) weights.push(() => 1);
   const left = new Set([...strands].sort((a, b) => a.id - b.id));
   const levels: number[][] = [];
-  for (const weight of weights) {
+  let soft = 0;
+  for (const [at, weight] of weights.entries()) {
     const shares = sharesOf([...left], weight);
     for (const { strand } of shares) left.delete(strand);
-    if (shares.length > 0) levels.push(interleaved(counted(shares)));
+    if (shares.length === 0) continue;
+    levels.push(interleaved(counted(shares)));
+    if (at < asked) soft = levels.length;
   }
-  return levels;
+  return { levels, soft };
 }
 
 /** What of a class's sessions a link gets: the weight of the first entry that names it, or 0. */

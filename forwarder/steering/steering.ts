@@ -22,8 +22,10 @@ import { Peers } from './peers.js';
 import type { Plane } from './plane.js';
 import { RuleSets } from './rule-sets.js';
 import { Sessions } from './sessions.js';
+import type { NumberedSla } from './sla-numbers.js';
 import { TunnelDevices } from './tunnel-devices.js';
 import { isElsewhere, wireEntry, wireName, type SteeredWire } from './wire.js';
+import { enterWire, forgetWire } from './wire-tables.js';
 
 /** What steering works with. */
 export interface SteeringOptions {
@@ -96,6 +98,16 @@ export class Steering {
     return [...this.#wires.values()].map(({ wire }) => wire);
   }
 
+  /** What the classes in force promise. */
+  get slas(): readonly NumberedSla[] {
+    return this.#ruleSets.slas;
+  }
+
+  /** A former life's tables are still in force: its wires and peers are not all known again. */
+  get isAdopting(): boolean {
+    return this.#adopting;
+  }
+
   /** Whether packets of the wire can leave. */
   usable(id: string): boolean {
     const wire = this.get(id);
@@ -159,10 +171,12 @@ export class Steering {
     });
   }
 
-  /** The operator's hand on a strand. */
-  setStrand(name: string, up: boolean): Promise<void> {
+  /** The operator's hand on a strand; `judge` is called before sessions are decided anew. */
+  setStrand(name: string, up: boolean, judge: () => void = () => undefined): Promise<void> {
     return this.inLine(async () => {
-      if (this.peers.setByOperator(name, up) && up) await this.#renew();
+      if (!this.peers.setByOperator(name, up)) return;
+      judge();
+      if (up) await this.#renew();
     });
   }
 
@@ -173,11 +187,8 @@ export class Steering {
     await this.#devices.ready(node.port);
     await this.#converge(isNew);
     const peer = this.peers.get(node.name);
-    const { log } = this.#options;
-    log.info(
-      { peer: node.name, strands: peer?.strands.map(({ name }) => name) },
-      'strands to a peer',
-    );
+    const strands = peer?.strands.map(({ name }) => name);
+    this.#options.log.info({ peer: node.name, strands }, 'strands to a peer');
     if (isNew && peer && !this.#adopting) addPeer(this.plane, this.#bank, peer, this.#ruleSets.all);
   }
 
@@ -189,8 +200,9 @@ export class Steering {
     }
     // First: a packet of a new strand must not leave by another link.
     await this.#route();
-    const changes = this.peers.converge(links, ({ port }) => this.#devices.indexFor(port));
-    if ((changes.strands && !onlyAdds) || changes.back) await this.#renew();
+    // A strand that may be used again needs no new tables: sessions go home as it is let (see quality/).
+    const isOther = this.peers.converge(links, ({ port }) => this.#devices.indexFor(port));
+    if (isOther && !onlyAdds) await this.#renew();
   }
 
   async #route(): Promise<void> {
@@ -211,20 +223,16 @@ export class Steering {
   }
 
   async #write(wire: SteeredWire): Promise<void> {
-    const { tables } = this.plane;
     const peer = this.peers.get(wire.peer.name);
     if (peer === undefined) throw new TypeError('a wire without a peer');
     const number = this.#number(wire.id);
     const ruleSet = this.#ruleSets.get(wire.service);
-    const entry = wireEntry(wire, ruleSet.id, peer.id);
     // The program first: without an entry it lets nothing through.
     const attachment = await this.plane.attach('wire_tx', wire.port.ifindex);
     this.plane.setName('wire', number, wireName(wire));
     const labelled = { number, ruleSet: ruleSet.id, labels: wire.labels };
     if (!this.#adopting) addWire(this.plane, this.#bank, labelled, ruleSet);
-    tables.wires.set({ value: number }, entry);
-    tables.tunnels.set({ vni: wire.vni, peer: peer.id }, { value: number });
-    tables.ports.set({ value: wire.port.ifindex }, { value: number });
+    enterWire(this.plane, number, wireEntry(wire, ruleSet.id, peer.id));
     this.#wires.set(wire.id, { number, wire, ruleSet: ruleSet.id, attachment });
   }
 
@@ -243,18 +251,10 @@ export class Steering {
 
   /** Take the wire of that number out of every map. */
   #forget(number: number, attachment: Attachment | undefined): void {
-    const { tables } = this.plane;
-    const entry = tables.wires.get({ value: number });
-    if (entry !== undefined) {
-      tables.ports.delete({ value: entry.port });
-      tables.tunnels.delete({ vni: entry.vni, peer: entry.peer });
-      tables.wires.set({ value: number }, {});
-    }
-    tables.wireRules.delete({ wire: number, bank: 0 }, { wire: number, bank: 1 });
+    const port = forgetWire(this.plane, number);
     this.sessions.unpinAll(number);
-    this.plane.setName('wire', number, undefined);
     this.#numbers.free(number);
-    if (attachment === undefined && entry !== undefined) this.plane.unpin('wire_tx', entry.port);
+    if (attachment === undefined && port !== undefined) this.plane.unpin('wire_tx', port);
   }
 
   /** A number whose last wire has left no session behind. */

@@ -44,6 +44,8 @@ export interface Device {
   readonly isSet: boolean;
   /** Set up, and with a carrier. */
   readonly up: boolean;
+  /** Its frames begin with IP: a tunnel, a modem. */
+  readonly bare?: true;
   readonly mtu: number;
   readonly addresses: readonly DeviceAddress[];
   readonly routes: readonly DeviceRoute[];
@@ -51,7 +53,10 @@ export interface Device {
 
 const { EAFNOSUPPORT, EINTR, ENODEV, ENOENT, ENXIO, EOPNOTSUPP } = constants.errno;
 const bit = { up: 1, running: 0x40, lowerUp: 0x1_0000 };
-const flagsAt = 8; // struct ifinfomsg
+const typeAt = 2; // struct ifinfomsg
+const flagsAt = 8;
+/** ARPHRD_ETHER, ARPHRD_LOOPBACK. */
+const withEthernet: readonly number[] = [1, 772];
 const temporary = 0x01; // IFA_F_SECONDARY, of an IPv6 address
 const attempts = 4;
 const loopback = 1;
@@ -120,7 +125,9 @@ function headOf({ errno, text, objects }: Answer, name: string): Head[] {
     throw new KernelError(errno, `read link ${name}`, text);
   }
   const { data, attrs } = parseLinkMessage(object.data);
-  return [{ name, index: data.index ?? 0, mtu: attrs.mtu ?? 0, ...stateOf(object.data) }];
+  const isBare = !withEthernet.includes(object.data.readUInt16LE(typeAt));
+  const bare = isBare ? ({ bare: true } as const) : {};
+  return [{ name, index: data.index ?? 0, mtu: attrs.mtu ?? 0, ...stateOf(object.data), ...bare }];
 }
 
 /** A family that the kernel does not have has nothing. */

@@ -11,6 +11,8 @@ export interface Link {
   readonly ifindex: number;
   /** Up, and with a carrier. */
   readonly up: boolean;
+  /** Its device's frames have no Ethernet header. */
+  readonly bare?: true;
   /** One a family, canonical, without length. */
   readonly addresses: { readonly v4?: string; readonly v6?: string };
   readonly gateways: { readonly v4?: string; readonly v6?: string };

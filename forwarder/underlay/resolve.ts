@@ -30,6 +30,7 @@ export function resolve(
     config,
     ifindex: device?.index ?? 0,
     up,
+    ...(device?.bare && { bare: true }),
     addresses: { ...kept(last?.addresses, config.addresses), ...addresses },
     gateways: { ...kept(last?.gateways, config.gateways), ...gateways },
     mtu: Number.isFinite(mtu) ? mtu : 0,

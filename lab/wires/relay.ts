@@ -18,6 +18,18 @@ import type { Shape } from '../types.js';
 
 const patienceMs = 5_000;
 
+/** Frames of one direction, as the relay tells of them. */
+export interface LaneStats {
+  readonly passed: number;
+  /** By chance, as it was told to. */
+  readonly lost: number;
+  /** For want of room. */
+  readonly dropped: number;
+  readonly waiting: number;
+  /** How long those that passed were in it, together. */
+  readonly dwell_ns: number;
+}
+
 /** The relay of one cable, running or not. */
 export class Relay {
   readonly #folder: string;
@@ -65,6 +77,12 @@ export class Relay {
     await this.#order(`set ${String(lane)} ${values.join(' ')}`);
   }
 
+  /** What became of the frames of each direction since it started. */
+  async stats(): Promise<readonly LaneStats[]> {
+    const told = JSON.parse(await this.#ask('stats')) as { lanes: readonly LaneStats[] };
+    return told.lanes;
+  }
+
   /** Let it send what waits, and end it; nothing to end is no error. */
   async end(): Promise<void> {
     const process = await processIn(this.#path('pid'));
@@ -90,16 +108,20 @@ export class Relay {
   }
 
   async #order(line: string): Promise<void> {
+    const said = await this.#ask(line);
+    if (said !== 'ok') throw new LabError(`the relay of ${this.#links}: ${said}`);
+  }
+
+  async #ask(line: string): Promise<string> {
     const socket = connect(this.#path('sock'));
     try {
       socket.setTimeout(patienceMs, () => socket.destroy(new Error('it does not answer')));
       socket.write(`${line}\n`);
       socket.setEncoding('utf8');
-      const said = await Promise.race([
+      return await Promise.race([
         once(socket, 'data').then(([answer]) => String(answer).trim()),
-        once(socket, 'close').then(() => 'it hung up'),
+        once(socket, 'close').then(() => Promise.reject(new Error('it hung up'))),
       ]);
-      if (said !== 'ok') throw new Error(said);
     } catch (reason) {
       const why = reason instanceof Error ? reason.message : String(reason);
       throw new LabError(`the relay of ${this.#links}: ${why}`);

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `npm run bench -- NAME [--json]`: runs one benchmark and prints its figures; it fails only when it could not measure. */
+/** `npm run bench -- NAME [--json] [--quick]`: runs one benchmark and prints its figures; it fails only when it could not measure. */
 import { parseArgs } from 'node:util';
+import { failover } from './failover.js';
 import { mesh } from './mesh.js';
 import { request } from './request.js';
 import { steering } from './steering.js';
 import { wire } from './wire.js';
 import { report, type Report } from './report.js';
 
-const benches: Readonly<Record<string, (report: Report) => Promise<void>>> = {
-  mesh,
+/** With few trials, where it is to be quick and can. */
+type Bench = (report: Report, quick: boolean) => Promise<void>;
+
+const benches: Readonly<Record<string, Bench>> = {
+  failover,
+  mesh: (to) => mesh(to),
   request,
   steering,
   wire,
@@ -16,7 +21,10 @@ const benches: Readonly<Record<string, (report: Report) => Promise<void>>> = {
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { json: { type: 'boolean', default: false } },
+    options: {
+      json: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+    },
     allowPositionals: true,
   });
   const [name = ''] = positionals;
@@ -27,7 +35,7 @@ async function main(): Promise<number> {
     );
     return 64;
   }
-  await bench(report(name, values.json, process.stdout));
+  await bench(report(name, values.json, process.stdout), values.quick);
   return 0;
 }
 

@@ -30,7 +30,7 @@ const structs = Object.values(layout).filter(
 );
 
 /** Of the programs alone: no user space reads them. */
-const programsOwn = ['ww_fragment4', 'ww_fragment6', 'ww_limit', 'ww_ports'];
+const programsOwn = ['ww_fragment4', 'ww_fragment6', 'ww_limit', 'ww_ports', 'ww_sender'];
 
 /** The enums of `wire.h`: the prefix of their names, and their numbers in TypeScript. */
 const enums: Readonly<
@@ -46,6 +46,8 @@ const enums: Readonly<
     Object.fromEntries([...layout.dropReasons.entries()].map(([n, name]) => [name, n])),
   ],
   ww_kind: ['WW_KIND_', layout.kinds],
+  ww_probe_flags: ['WW_PROBE_', layout.probeFlags],
+  ww_sent_state: ['WW_SENT_', layout.sentStates],
 };
 
 const declarations = [
@@ -112,6 +114,10 @@ t.test('numbers', (t) => {
   const numbers: Readonly<Record<string, number>> = {
     WW_LAYOUT: layout.layoutVersion,
     'WW_RULES - 1': layout.defaultRule,
+    WW_PROBER: layout.proberVersion,
+    WW_STAMP_PORT: layout.stampPort,
+    WW_STAYS: layout.stays,
+    WW_SLICE: layout.sliceBits,
     WW_DROPS: layout.dropReasons.length,
     'WW_RULESET(1, 3)': layout.rulesetRow(1, 3),
     'WW_TABLE(0, 0, 8)': layout.criterionTable(0, 0, 8),

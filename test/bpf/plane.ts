@@ -27,6 +27,9 @@ export interface Tables {
   readonly compiled: CompiledRules;
   /** By class id: levels of 64 strands. */
   readonly slots: readonly (readonly (readonly number[])[])[];
+  /** How many levels may be taken as a strand is avoided, and the number of the SLA, of all classes. */
+  readonly soft?: number;
+  readonly sla?: number;
   readonly peer?: number;
   readonly policy?: number;
 }
@@ -128,6 +131,36 @@ export class TestPlane implements Disposable {
     this.map('strands').store32(id, layout.strand.offsets.down, reasons);
   }
 
+  /** Whether nothing is answered on it. */
+  setSilent(id: number, silent: boolean): void {
+    this.map('strands').store32(id, layout.strand.offsets.silent, silent ? 1 : 0);
+  }
+
+  /** Bit 0: for everybody; bit n: for sessions of SLA number n. */
+  setAvoid(id: number, bits: number): void {
+    this.map('strands').store32(id, layout.strand.offsets.avoid, bits);
+  }
+
+  /** How many sessions a second come home to it; 0 is no limit. */
+  setReturnRate(id: number, rate: number): void {
+    this.map('probes').store32(id, layout.probe.offsets.return_rate, rate);
+  }
+
+  /** No session comes home to it, for the next hour. */
+  holdReturns(id: number): void {
+    this.setReturnRate(id, 1);
+    this.setQuality(id, { return_ns: process.hrtime.bigint() + 3_600_000_000_000n });
+  }
+
+  /** What is measured of a strand. */
+  quality(id: number): layout.Quality {
+    return layout.quality.decode(this.map('quality').lookup(u32(id)) ?? Buffer.alloc(0));
+  }
+  setQuality(id: number, change: Partial<layout.Quality>): void {
+    const value = layout.quality.encode({ ...this.quality(id), ...change });
+    this.map('quality').update(u32(id), value);
+  }
+
   /** The largest packet that it takes. */
   setMtu(id: number, mtu: number): void {
     const key = u32(id);
@@ -144,7 +177,7 @@ export class TestPlane implements Disposable {
 
   /** Write a bank. */
   write(bank: number, tables: Tables, labels: Readonly<Record<string, string>> = {}): void {
-    const { compiled, slots, peer = 1, policy = 0 } = tables;
+    const { compiled, slots, peer = 1, policy = 0, soft = 0, sla = 0 } = tables;
     const row = layout.rulesetRow(bank, policy);
     const table = (dimension: number) => layout.criterionTable(bank, policy, dimension);
     this.#clear('criteria', layout.criterion, (key) => key.table >>> 16 === bank);
@@ -179,7 +212,7 @@ export class TestPlane implements Disposable {
       layout.classSlots,
       slots.map((levels, class_id) => [
         { bank, peer, policy, class_id },
-        { levels: levels.length, slots: levels.flat() },
+        { levels: levels.length, soft, sla, slots: levels.flat() },
       ]),
     );
     const rules = compiled.rules.length;

@@ -9,6 +9,7 @@ import {
   limits,
   lost,
   sessionFlags,
+  stays,
   unclassified,
   wireFlags,
 } from '../../bpf/loader/layout.js';
@@ -95,6 +96,7 @@ for (const family of [4, 6] as const) {
     plane.setWire(1);
     for (const id of [1, 2]) plane.setStrand(id);
     plane.apply(oneClass([1], [2]));
+    plane.holdReturns(1);
     const heard = hear(t, plane);
     const flow = flowOf(family, 1000);
     // On the second strand, where nothing would move it from.
@@ -160,7 +162,8 @@ t.test('a pin holds for the next connection, too; what was learned does not', as
   const heard = hear(t, plane);
   const flow = flowOf(4, 1000);
   plane.send(packet(flow, syn));
-  const learned = { strand: 2, flags: sessionFlags.learned | finIn, class_id: unclassified };
+  const flags = sessionFlags.learned | finIn;
+  const learned = { strand: 2, home: 2, sla: stays, flags, class_id: unclassified };
   plane.setSession(flow, learned);
   plane.send(packet(flow));
   plane.send(packet(flow, syn));

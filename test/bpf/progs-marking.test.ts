@@ -68,6 +68,7 @@ for (const family of [4, 6] as const) {
     plane.apply(marked());
     plane.send(packet(0));
     const before = plane.known(flow).strand;
+    plane.holdReturns(before);
     plane.setDown(before, downReasons.carrier);
     plane.send(packet(0));
     plane.setDown(before, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Where `wire_tx` sends a session: cached, decided anew, pinned, learned; and where there is no way. */
 import t from 'tap';
-import { downReasons, noMark, sessionFlags, wireFlags } from '../../bpf/loader/layout.js';
+import { downReasons, noMark, sessionFlags, stays, wireFlags } from '../../bpf/loader/layout.js';
 import { ethernet, etherTypes, ip, protocols, tcp, udp, type Tuple } from './packets.js';
 import { filled, oneClass, TestPlane } from './plane.js';
 
@@ -44,7 +44,11 @@ for (const family of [4, 6] as const) {
     t.match(moved, { moves: 1, tx_packets: 4n });
     plane.setDown(first.strand, 0);
     plane.send(packet(flow));
-    t.match(plane.known(flow), { strand: moved.strand, moves: 1 }, 'it is not moved back');
+    t.match(
+      plane.known(flow),
+      { strand: first.strand, moves: 2, home: first.strand },
+      'home again',
+    );
     t.end();
   });
 
@@ -194,7 +198,8 @@ t.test('the side that follows goes by what it learned, in whatever generation', 
   const flow = flowOf(4, 1);
   plane.send(packet(flow));
   t.match(plane.known(flow), { strand: 1, flags: 0 }, 'by its own rules, having learned nothing');
-  plane.setSession(flow, { strand: 3, generation: 0, flags: sessionFlags.learned, rule: 0xffff });
+  const learned = { strand: 3, generation: 0, flags: sessionFlags.learned, rule: 0xffff };
+  plane.setSession(flow, { ...learned, sla: stays, home: 3 });
   plane.send(packet(flow));
   t.match(plane.known(flow), { strand: 3, generation: 0, tx_packets: 2n, moves: 0 });
   plane.setDown(3, downReasons.carrier);

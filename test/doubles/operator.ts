@@ -8,6 +8,8 @@ import type {
   PolicyDocument,
   Steered,
 } from '../../forwarder/operator/operator.js';
+import type { QualityAnswer } from '../../forwarder/operator/quality-answer.js';
+import type { JournalRecord } from '../../forwarder/quality/journal-record.js';
 import type { SessionChange, SessionEvent } from '../../forwarder/operator/session-event.js';
 
 /** See the head of this file. */
@@ -67,6 +69,22 @@ export class RecordingOperator implements Operator {
     if (failure !== undefined) throw failure;
     this.followers.add(told);
     return { present, [Symbol.dispose]: () => void this.followers.delete(told) };
+  }
+
+  /** What is in the journal. */
+  records: readonly JournalRecord[] = [];
+
+  quality(): QualityAnswer {
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure;
+    const prober = { running: true, pid: 7 };
+    return { at: 1_700_000_000_000, prober, slas: [], links: [], strands: [] };
+  }
+
+  async *qualityRecords(sinceMs: number): AsyncGenerator<JournalRecord> {
+    await this.#ask('records', sinceMs);
+    yield* this.records;
   }
 
   async #ask(...question: unknown[]): Promise<void> {

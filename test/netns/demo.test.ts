@@ -12,9 +12,10 @@ t.test('two links', async (t) => {
     '1  Request',
     '2  Two transfers',
     '3  Swap',
-    '4  Pull',
-    '5  Plug',
-    '6  What was lost',
+    '4  Cut',
+    '5  Mend',
+    '6  Brown out',
+    '7  What was lost',
   ];
   for (const part of titles) t.match(said, part);
   t.match(said, /packets lost \d+, resets 0/);
@@ -37,7 +38,7 @@ t.test('the wire of one machine', async (t) => {
 
 const stops: readonly (readonly [args: readonly string[], act: string])[] = [
   [['links'], '1  Request'],
-  [['links'], '4  Pull'],
+  [['links'], '4  Cut'],
   [['local'], '2  Ping'],
   [['local'], '4  Kill'],
 ];

@@ -9,8 +9,20 @@ import type { LinksNews } from './underlay-inside.js';
 
 /** A link of a site's file; what a test does not say is as where nothing is said. */
 export function siteLink(name: string, device: string, said: Partial<SiteLink> = {}): SiteLink {
-  const rest = { network: 'internet', class: 'best-effort', billing: 'flat' as const };
-  const none = { rateMbps: undefined, mtu: undefined, addresses: [], gateways: [] };
+  const rest = {
+    network: 'internet',
+    class: 'best-effort',
+    profile: 'fixed' as const,
+    billing: 'flat' as const,
+  };
+  const none = {
+    rateMbps: undefined,
+    mtu: undefined,
+    capGB: undefined,
+    quality: undefined,
+    addresses: [],
+    gateways: [],
+  };
   return { name, device, ...rest, ...none, trusted: true, ...said };
 }
 

@@ -89,9 +89,10 @@ static void tell(char *text, size_t size, const struct lane lanes[2])
 
 		at += snprintf(text + at, size - at,
 			       "%s{\"passed\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"dropped\":%" PRIu64
-			       ",\"waiting\":%u}",
+			       ",\"waiting\":%u"
+			       ",\"dwell_ns\":%" PRIu64 "}",
 			       i == 0 ? "" : ",", lane->passed, lane->lost, lane->dropped,
-			       lane->count);
+			       lane->count, lane->dwell_ns);
 	}
 	snprintf(text + at, size - at, "]}");
 }

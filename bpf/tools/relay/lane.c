@@ -59,12 +59,15 @@ static uint64_t through_line(struct lane *lane, uint32_t len, uint64_t now)
 	return lane->line_free;
 }
 
-static void put_out(struct lane *lane, const uint8_t *frame, uint32_t len)
+/* A frame leaves that was here for `dwell`. */
+static void put_out(struct lane *lane, const uint8_t *frame, uint32_t len, uint64_t dwell)
 {
-	if (write(lane->to, frame, len) == (ssize_t)len)
+	if (write(lane->to, frame, len) == (ssize_t)len) {
 		lane->passed++;
-	else
+		lane->dwell_ns += dwell;
+	} else {
 		lane->dropped++;
+	}
 }
 
 void lane_take(struct lane *lane, const uint8_t *frame, uint32_t len, uint64_t now)
@@ -86,7 +89,7 @@ void lane_take(struct lane *lane, const uint8_t *frame, uint32_t len, uint64_t n
 	if (due < lane->last_due)
 		due = lane->last_due; /* order is kept */
 	if (due <= now && lane->count == 0) {
-		put_out(lane, frame, len);
+		put_out(lane, frame, len, 0);
 		return;
 	}
 	slot = &lane->ring[(lane->first + lane->count) % LANE_FRAMES];
@@ -98,6 +101,7 @@ void lane_take(struct lane *lane, const uint8_t *frame, uint32_t len, uint64_t n
 	memcpy(slot->frame, frame, len);
 	slot->len = len;
 	slot->due = due;
+	slot->came = now;
 	lane->last_due = due;
 	lane->count++;
 	lane->bytes += len;
@@ -113,7 +117,7 @@ void lane_send(struct lane *lane, uint64_t now)
 	while (lane_next(lane) <= now) {
 		struct waiting *slot = &lane->ring[lane->first];
 
-		put_out(lane, slot->frame, slot->len);
+		put_out(lane, slot->frame, slot->len, now - slot->came);
 		lane->bytes -= slot->len;
 		free(slot->frame);
 		lane->first = (lane->first + 1) % LANE_FRAMES;

@@ -24,7 +24,7 @@ struct shape {
 };
 
 struct waiting {
-	uint64_t due;
+	uint64_t due, came;
 	uint32_t len;
 	uint8_t *frame;
 };
@@ -40,6 +40,7 @@ struct lane {
 	uint64_t random;
 	/* Told by `stats`. */
 	uint64_t passed, lost, dropped;
+	uint64_t dwell_ns; /* that those which passed were here, together */
 };
 
 /* Returns false where there is no memory. */

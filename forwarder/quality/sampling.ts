@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Reads strands' measurements out of the plane's maps, as the engine takes them. */
+import { downReasons, type Quality } from '../../bpf/loader/layout.js';
+import type { StrandWords } from '../steering/strand-words.js';
+import type { StrandSample } from './sample.js';
+
+/** What of the plane is read. */
+export type SampledWords = Pick<StrandWords, 'carried' | 'measured' | 'silent'>;
+
+/** For how long a strand must have carried nothing to be idle, in milliseconds. */
+const idleAfterMs = 60_000;
+const msInNs = 1e6;
+
+/** What is asked of a strand. */
+export interface Sampled {
+  readonly id: number;
+  /** Why it is out of use: bits of `downReasons`. */
+  readonly down: number;
+  /** Whether it matters that it is idle. */
+  readonly metered: boolean;
+}
+
+/** See the head of this file. It remembers when each strand last carried something. */
+export class Sampling {
+  readonly #words: SampledWords;
+  readonly #busy = new Map<number, { readonly packets: number; readonly atNs: bigint }>();
+
+  constructor(words: SampledWords) {
+    this.#words = words;
+  }
+
+  /** One sample of each, at that time of CLOCK_MONOTONIC. */
+  samples(strands: readonly Sampled[], nowNs: bigint): StrandSample[] {
+    const known = new Set(strands.map(({ id }) => id));
+    for (const id of this.#busy.keys()) if (!known.has(id)) this.#busy.delete(id);
+    return strands.flatMap(({ id, down, metered }) => {
+      const silent = this.#words.silent(id);
+      const found = this.#words.measured(id);
+      if (found === undefined) return [];
+      const idle = metered && this.#isIdle(id, nowNs);
+      const out = { silent, hardDown: down !== 0, reasons: reasonsOf(down) };
+      return [{ strand: id, ...out, idle, ...measurements(found, nowNs) }];
+    });
+  }
+
+  #isIdle(id: number, nowNs: bigint): boolean {
+    const { txPackets, rxPackets } = this.#words.carried(id);
+    const packets = txPackets + rxPackets;
+    const before = this.#busy.get(id);
+    if (before?.packets !== packets) this.#busy.set(id, { packets, atNs: nowNs });
+    const sinceNs = this.#busy.get(id)?.atNs ?? nowNs;
+    return Number(nowNs - sinceNs) / msInNs >= idleAfterMs;
+  }
+}
+
+function reasonsOf(down: number): readonly string[] {
+  return Object.entries(downReasons)
+    .filter(([, bit]) => down & bit)
+    .map(([name]) => name);
+}
+
+function measurements(
+  found: Quality,
+  nowNs: bigint,
+): Omit<StrandSample, 'strand' | 'silent' | 'hardDown' | 'reasons' | 'idle'> {
+  const ago = (ns: bigint): number | undefined =>
+    // What is written meanwhile may be newer than `nowNs`.
+    ns === 0n ? undefined : Math.max(0, Number(nowNs - ns) / msInNs);
+  return {
+    atMs: Number(nowNs) / msInNs,
+    silences: found.silences,
+    sent: Number(found.sent),
+    judged: Number(found.judged),
+    lost: Number(found.lost),
+    late: Number(found.late),
+    received: Number(found.received),
+    rttSumMs: Number(found.rtt_sum_ns) / msInNs,
+    jitterSumMs: Number(found.jitter_sum_ns) / msInNs,
+    lostOut: Number(found.lost_out),
+    lostBack: Number(found.lost_back),
+    srttMs: found.srtt_ns / msInNs,
+    rttvarMs: found.rttvar_ns / msInNs,
+    sentAgoMs: ago(found.sent_ns),
+    answeredAgoMs: ago(found.answered_ns),
+    heardAgoMs: ago(found.heard_ns),
+    forged: Number(found.forged),
+    failed: Number(found.failed),
+  };
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The loop: reads what was measured, lets the engine judge it, stores what that
+ * says, tells of it. Nothing here waits, and no packet waits for it.
+ *
+ * Leaves: the words `avoid` and the wishes for probes, which hold on without us; the
+ * next life's engine begins with them.
+ */
+import type { Clock, Timer } from '../../api/chain/clock.js';
+import type { Logger } from '../../api/log/log.js';
+import { downReasons } from '../../bpf/loader/layout.js';
+import type { QualityAnswer, QualityProber } from '../operator/quality-answer.js';
+import { monotonicNs } from '../steering/epoch.js';
+import type { Plane } from '../steering/plane.js';
+import type { Steering } from '../steering/steering.js';
+import { heldBack } from '../steering/strand-words.js';
+import { addressBytes } from '../steering/strands.js';
+import type { Link } from '../underlay/link.js';
+import { qualityAnswer } from './answer.js';
+import { Engine, type StepResult } from './engine.js';
+import type { Journal } from './journal.js';
+import type { JournalRecord } from './journal-record.js';
+import { Sampling } from './sampling.js';
+import { sessionCounts, sessionsOf } from './session-counts.js';
+import type { QualityEvent } from './states.js';
+import { meteredOf } from './strand-meters.js';
+import { Stranded, type SessionCount } from './stranded.js';
+import type { Metered } from './usage.js';
+import type { UsageFile } from './usage-file.js';
+import { engineStrand, probeWish, slaGroups, type WatchedStrand } from './watched.js';
+
+/** Who sees to it that probes are sent. */
+export interface ProberCare {
+  /** Look whether it runs, and start it where it does not; called at each tick. */
+  look(): void;
+  readonly pid: number | undefined;
+}
+
+/** What {@link Watcher} works with. */
+export interface WatcherOptions {
+  readonly plane: Pick<Plane, 'strands' | 'tables' | 'generation' | 'nameOf'>;
+  readonly steering: Pick<Steering, 'peers' | 'slas' | 'isAdopting'>;
+  readonly links: () => readonly Link[];
+  readonly prober: ProberCare;
+  readonly journal: Pick<Journal, 'write'>;
+  readonly usage: UsageFile;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** CLOCK_MONOTONIC in nanoseconds. */
+  readonly monotonic?: () => bigint;
+}
+
+const tickMs = 200;
+const doubtMs = 100;
+const strandedEveryMs = 10_000;
+const msInNs = 1e6;
+const nothing: StepResult = {
+  avoid: new Map(),
+  intervalsMs: new Map(),
+  detectionsMs: new Map(),
+  states: new Map(),
+  events: [],
+  doubted: new Set(),
+  frozen: false,
+  kept: [],
+};
+/** What sessions are counted for. */
+const moving: ReadonlySet<QualityEvent['kind']> = new Set([
+  'down',
+  'degraded',
+  'held',
+  'returning',
+  'preferred',
+]);
+
+/** See the head of this file. Disposed, it ticks no more. */
+export class Watcher implements Disposable {
+  readonly #options: WatcherOptions;
+  readonly #monotonic: () => bigint;
+  readonly #sampling: Sampling;
+  readonly #stranded = new Stranded();
+  #engine: Engine | undefined;
+  #setup = '';
+  #last = nothing;
+  #strandedMs = 0;
+  #failure = '';
+  #timer: Timer | undefined;
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+    this.#monotonic = options.monotonic ?? monotonicNs;
+    this.#sampling = new Sampling(options.plane.strands);
+  }
+
+  /** Tick from now on. */
+  start(): void {
+    const { clock } = this.#options;
+    this.look();
+    this.#timer = clock.after(this.#last.doubted.size > 0 ? doubtMs : tickMs, () => this.start());
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.cancel();
+  }
+
+  /** What is known now. */
+  answer(): QualityAnswer {
+    const { steering, clock, links, prober, usage, plane } = this.#options;
+    const [wallMs, strands] = [clock.now(), this.#strands()];
+    const running = prober.pid !== undefined && !this.#last.frozen;
+    return qualityAnswer({
+      wallMs,
+      nowMs: Number(this.#monotonic()) / msInNs,
+      prober: { running, pid: prober.pid ?? null } satisfies QualityProber,
+      slas: steering.slas,
+      links: links(),
+      usage: usage.with(wallMs, this.#metered(strands)),
+      strands,
+      states: this.#last.states,
+      avoid: (id) => plane.strands.avoid(id),
+      intervalMs: (id) => this.#last.intervalsMs.get(id) ?? 0,
+    });
+  }
+
+  /** Judge now; what fails is told, once, and the next tick tries again. */
+  look(): void {
+    const { steering, log, prober } = this.#options;
+    // Until then numbers mean what a former life's tables say.
+    if (steering.isAdopting) return;
+    try {
+      prober.look();
+      this.#turn(this.#strands());
+      this.#failure = '';
+    } catch (reason) {
+      if (this.#failure !== String(reason)) log.error({ err: reason }, 'strands are not judged');
+      this.#failure = String(reason);
+    }
+  }
+
+  #turn(strands: readonly WatchedStrand[]): void {
+    const { clock, usage } = this.#options;
+    const [nowNs, wallMs] = [this.#monotonic(), clock.now()];
+    const nowMs = Number(nowNs) / msInNs;
+    const probed = strands.filter(({ isProbed }) => isProbed);
+    const records: JournalRecord[] = [];
+    const engine = this.#engineOf(probed, (strands_, groups) => {
+      records.push({ type: 'setup', wallMs, atMs: nowMs, strands: strands_, groups });
+    });
+    const samples = this.#sampling.samples(this.#sampled(probed), nowNs);
+    const result = engine.step(nowMs, samples);
+    this.#last = result;
+    this.#apply(strands, result);
+    const kept = new Set(result.kept);
+    for (const sample of samples) {
+      if (kept.has(sample.strand)) records.push({ type: 'sample', wallMs, sample });
+    }
+    const events = this.#counted(result.events, nowNs, nowMs);
+    for (const event of events) records.push({ type: 'event', wallMs, event });
+    this.#options.journal.write(records);
+    this.#tell(events);
+    usage.keep(wallMs, () => this.#metered(strands));
+  }
+
+  #strands(): readonly WatchedStrand[] {
+    return this.#options.steering.peers.all.flatMap(({ node, strands }) =>
+      strands.map((one) => ({ ...one, peerName: node.name, isProbed: node.stock !== true })),
+    );
+  }
+
+  #sampled(strands: readonly WatchedStrand[]) {
+    const { peers } = this.#options.steering;
+    return strands.map(({ id, link }) => ({
+      id,
+      down: peers.takeDown(id),
+      metered: link.config.billing === 'metered',
+    }));
+  }
+
+  /** The engine, with the strands and SLAs of now; `changed` is told what is other than before. */
+  #engineOf(
+    probed: readonly WatchedStrand[],
+    changed: (
+      strands: ReturnType<typeof engineStrand>[],
+      groups: ReturnType<typeof slaGroups>,
+    ) => void,
+  ): Engine {
+    const { plane, steering } = this.#options;
+    const strands = probed.map(engineStrand);
+    const groups = slaGroups(steering.slas);
+    const setup = JSON.stringify([strands, groups]);
+    if (this.#engine === undefined) {
+      const adopt = new Map(strands.map(({ id }) => [id, plane.strands.avoid(id)]));
+      this.#engine = new Engine({ strands, groups, adopt });
+    } else if (setup !== this.#setup) {
+      this.#engine.setStrands(strands);
+      this.#engine.setGroups(groups);
+    }
+    if (setup !== this.#setup) changed(strands, groups);
+    this.#setup = setup;
+    return this.#engine;
+  }
+
+  #apply(strands: readonly WatchedStrand[], result: StepResult): void {
+    const { plane, steering } = this.#options;
+    for (const strand of strands) {
+      const { id } = strand;
+      const isLost = (steering.peers.down(id) & ~downReasons.operator) !== 0;
+      plane.strands.setAvoid(id, result.avoid.get(id) ?? (isLost ? heldBack : 0));
+      plane.strands.probe(id, probeWish(strand, result));
+    }
+  }
+
+  /** The step's events with the sessions they concern, and those about sessions. */
+  #counted(events: readonly QualityEvent[], nowNs: bigint, nowMs: number): readonly QualityEvent[] {
+    let read: SessionCount[] | undefined;
+    const counts = (): SessionCount[] => (read ??= sessionCounts(this.#options.plane, nowNs));
+    const told: QualityEvent[] = events.map((event) =>
+      'from' in event && moving.has(event.kind)
+        ? { ...event, sessions: sessionsOf(counts(), event.strand) }
+        : event,
+    );
+    const strands = this.#strands().map(engineStrand);
+    if (nowMs - this.#strandedMs < strandedEveryMs) return told;
+    this.#strandedMs = nowMs;
+    if (!strands.some(({ metered }) => metered)) return told;
+    const byId = new Map(strands.map((one) => [one.id, one]));
+    return [...told, ...this.#stranded.check(nowMs, counts(), byId, this.#last.states)];
+  }
+
+  #tell(events: readonly QualityEvent[]): void {
+    const { log } = this.#options;
+    for (const event of events) {
+      const isBad = ['down', 'degraded', 'stranded', 'frozen'].includes(event.kind);
+      log[isBad ? 'warn' : 'info']({ ...event }, 'link quality');
+    }
+  }
+
+  /** What each strand's line has carried. */
+  #metered(strands: readonly WatchedStrand[]): readonly Metered[] {
+    const { strands: words } = this.#options.plane;
+    return strands.flatMap(({ id, local, remote, link, family }) => {
+      const found = words.measured(id);
+      if (found === undefined) return [];
+      const counted = {
+        family,
+        ...words.carried(id),
+        sent: Number(found.sent),
+        failed: Number(found.failed),
+        received: Number(found.received),
+        reflected: Number(found.reflected),
+      };
+      const ends = { local: addressBytes(local), remote: addressBytes(remote) };
+      return [meteredOf({ id, link: link.config.name, ...ends, counted })];
+    });
+  }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What is told of each strand while packets go by it: words that are stored each
+ * by itself, because programs and the prober have words of their own beside them.
+ */
+import * as layout from '../../bpf/loader/layout.js';
+import type { BpfMap } from '../../bpf/loader/map.js';
+import { Table } from './table.js';
+
+const { number32 } = layout;
+const strandAt = layout.strand.offsets;
+const probeAt = layout.probe.offsets;
+
+/** Bit 0 of `avoid`: held back from everybody. */
+export const heldBack = 1;
+
+/** Where a strand's packets go, and what fits; the rest of it never changes. */
+export type StrandPlace = Pick<layout.Strand, 'device' | 'link' | 'mtu'>;
+
+/** What the prober is asked for. */
+export type ProbeWish = Pick<
+  layout.Probe,
+  'interval_us' | 'detect_us' | 'return_rate' | 'flags' | 'dscp' | 'size'
+>;
+
+/** Bytes of inner IP packets, and how many those were. */
+export interface Carried {
+  readonly txBytes: number;
+  readonly rxBytes: number;
+  readonly txPackets: number;
+  readonly rxPackets: number;
+}
+
+/** Not probed, and nobody's return is paced. */
+export const noProbe: ProbeWish = {
+  interval_us: 0,
+  detect_us: 0,
+  return_rate: 0,
+  flags: 0,
+  dscp: 0,
+  size: layout.limits.stamp,
+};
+
+/** See the head of this file. */
+export class StrandWords {
+  readonly #map: BpfMap;
+  readonly #strands;
+  readonly #probes: BpfMap;
+  readonly #quality;
+  readonly #stats: BpfMap;
+
+  constructor(map: (name: string) => BpfMap) {
+    this.#map = map('strands');
+    this.#strands = new Table(this.#map, number32, layout.strand);
+    this.#probes = map('probes');
+    this.#quality = new Table(map('quality'), number32, layout.quality);
+    this.#stats = map('strand_stats');
+  }
+
+  /** Begin a strand; what was measured and counted under its number before is forgotten. */
+  make(id: number, strand: Partial<layout.Strand>): void {
+    this.#quality.set({ value: id }, {});
+    const { possibleCpus } = this.#stats;
+    this.#stats.update(
+      number32.encode({ value: id }),
+      Buffer.alloc(possibleCpus * layout.stats.size),
+    );
+    this.#strands.set({ value: id }, strand);
+  }
+
+  /** End it: it is neither used nor probed any more. */
+  end(id: number): void {
+    this.probe(id, noProbe);
+    this.#strands.set({ value: id }, { down: layout.downReasons.address });
+  }
+
+  /** Its packets go elsewhere from now on. */
+  place(id: number, { device, link, mtu }: StrandPlace): void {
+    this.#map.store32(id, strandAt.device, device);
+    // Both in one word.
+    this.#map.store32(id, strandAt.link, ((mtu << 16) | link) >>> 0);
+  }
+
+  /** Why it is not used. */
+  setDown(id: number, reasons: number): void {
+    this.#map.store32(id, strandAt.down, reasons);
+  }
+
+  /** Who leaves it alone: see struct ww_strand. */
+  avoid(id: number): number {
+    return this.#map.load32(id, strandAt.avoid);
+  }
+
+  /** Who leaves it alone from now on; says whether that is news. */
+  setAvoid(id: number, bits: number): boolean {
+    // The prober sets a bit, too: what was stored last says nothing.
+    if (this.avoid(id) === bits) return false;
+    this.#map.store32(id, strandAt.avoid, bits);
+    return true;
+  }
+
+  /** Whether the prober has found that nothing is answered. */
+  silent(id: number): boolean {
+    return this.#map.load32(id, strandAt.silent) !== 0;
+  }
+
+  /** What the prober is to do; the word that makes it begin is stored last. */
+  probe(id: number, wish: ProbeWish): void {
+    const shape = ((wish.size << 16) | wish.dscp) >>> 0;
+    this.#store(id, probeAt.detect_us, wish.detect_us);
+    this.#store(id, probeAt.return_rate, wish.return_rate);
+    this.#store(id, probeAt.flags, wish.flags);
+    this.#store(id, probeAt.dscp, shape);
+    this.#store(id, probeAt.interval_us, wish.interval_us);
+  }
+
+  /** What was measured so far. */
+  measured(id: number): layout.Quality | undefined {
+    return this.#quality.get({ value: id });
+  }
+
+  /** What wires sent and received by it so far, without outer headers. */
+  carried(id: number): Carried {
+    const perCpu = this.#stats.lookup(number32.encode({ value: id })) ?? Buffer.alloc(0);
+    const sum = { txBytes: 0, rxBytes: 0, txPackets: 0, rxPackets: 0 };
+    for (let at = 0; at < perCpu.length; at += layout.stats.size) {
+      const one = layout.stats.decode(perCpu.subarray(at, at + layout.stats.size));
+      sum.txBytes += Number(one.tx_bytes);
+      sum.rxBytes += Number(one.rx_bytes);
+      sum.txPackets += Number(one.tx_packets);
+      sum.rxPackets += Number(one.rx_packets);
+    }
+    return sum;
+  }
+
+  #store(id: number, offset: number, value: number): void {
+    if (this.#probes.load32(id, offset) !== value) this.#probes.store32(id, offset, value);
+  }
+}

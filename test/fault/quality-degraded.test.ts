@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Links that answer and are bad, each in its own way and all at once: sessions whose SLA is broken leave, others stay. */
+import t from 'tap';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LinkChange } from '../../lab/types.js';
+import type { Metronome } from '../../lab/metronome.js';
+import { Wan } from '../stage/wan.js';
+
+interface Fault {
+  readonly name: string;
+  readonly sla: string;
+  /** Before the fault. */
+  readonly before?: LinkChange;
+  readonly change?: LinkChange;
+  readonly leaves: boolean;
+}
+
+const loss = '{lossPercent: 1}';
+const faults: readonly Fault[] = [
+  { name: 'loss of 1 %', sla: loss, change: { loss: '1%', toward: 'cloud' }, leaves: false },
+  { name: 'loss of 5 %', sla: loss, change: { loss: '5%', toward: 'cloud' }, leaves: true },
+  { name: 'loss of 30 %', sla: loss, change: { loss: '30%', toward: 'cloud' }, leaves: true },
+  { name: 'four times the RTT', sla: '{rttMs: 60}', change: { delay: '40ms' }, leaves: true },
+  { name: 'jitter of 50 ms', sla: '{jitterMs: 5}', change: { jitter: '50ms' }, leaves: true },
+  {
+    name: 'a tenth of the rate',
+    sla: '{rttMs: 60, lossPercent: 2}',
+    before: { rate: '10mbit' },
+    change: { rate: '1mbit' },
+    leaves: true,
+  },
+  { name: 'flaps of a second', sla: loss, leaves: true },
+  { name: 'nothing', sla: '{rttMs: 150, lossPercent: 2}', leaves: false },
+];
+const flapping = faults.findIndex(({ name }) => name.startsWith('flaps'));
+const links = faults.length;
+/** 5 s are wanted; here other tests run beside. */
+const longestMs = 10_000;
+
+let pair: Wan;
+const streams: Metronome[] = [];
+t.before(async () => {
+  pair = await Wan.open({ links, sla: faults.map(({ sla }) => sla) });
+  t.teardown(() => pair[Symbol.asyncDispose]());
+  for (const [link, { before, change }] of faults.entries()) {
+    if (before !== undefined) await pair.sites.lab.set(pair.link(link), before);
+    // A stream of 1.2 Mbit/s where the rate is what changes.
+    const stream = await pair.stream(link, 'udp', change?.rate === undefined ? 20_000 : 1_000);
+    streams.push(stream);
+    t.teardown(() => stream[Symbol.asyncDispose]());
+  }
+  await sleep(4_000);
+});
+
+/** How often the stream of a link's class has changed its strand. */
+function movesOf(link: number): number {
+  return pair.eye.session('udp', 7_100 + link)?.moves ?? NaN;
+}
+
+t.test('each link gets its fault, and they are watched for twelve seconds', async (t) => {
+  const sinceMs = new Map<number, number>();
+  const tookMs = new Map<number, number>();
+  for (const link of faults.keys()) t.equal(pair.linkOf(link), link, 'at home');
+  const first = [...faults.keys()].map(movesOf);
+  const stop = new AbortController();
+  sinceMs.set(flapping, performance.now());
+  const flaps = (async () => {
+    while (!stop.signal.aborted) {
+      await pair.cut(flapping);
+      await sleep(1_000);
+      await pair.mend(flapping);
+      await sleep(1_000);
+    }
+  })();
+  for (const [link, { change }] of faults.entries()) {
+    if (change === undefined) continue;
+    sinceMs.set(link, performance.now());
+    await pair.sites.lab.set(pair.link(link), change);
+  }
+  const endMs = performance.now() + 12_000;
+  while (performance.now() < endMs) {
+    for (const [link, began] of sinceMs) {
+      if (tookMs.has(link) || pair.linkOf(link) === link) continue;
+      tookMs.set(link, performance.now() - began);
+    }
+    await sleep(25);
+  }
+  stop.abort();
+  await flaps;
+  for (const [link, { name, leaves }] of faults.entries()) {
+    const took = tookMs.get(link);
+    const moves = movesOf(link) - (first[link] ?? 0);
+    if (leaves)
+      t.ok((took ?? Infinity) < longestMs, `${name}: left after ${String(took?.toFixed(0))} ms`);
+    else t.equal(took, undefined, `${name}: not left`);
+    t.ok(moves <= (link === flapping ? 2 : 1), `${name}: ${String(moves)} moves`);
+  }
+});
