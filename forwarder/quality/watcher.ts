@@ -19,7 +19,7 @@ import type { Link } from '../underlay/link.js';
 import { qualityAnswer } from './answer.js';
 import { Engine, type StepResult } from './engine.js';
 import type { Journal } from './journal.js';
-import type { JournalRecord } from './journal-record.js';
+import type { JournalRecord, SetupRecord } from './journal-record.js';
 import { Sampling } from './sampling.js';
 import { sessionCounts, sessionsOf } from './session-counts.js';
 import type { QualityEvent } from './states.js';
@@ -143,8 +143,8 @@ export class Watcher implements Disposable {
     const nowMs = Number(nowNs) / msInNs;
     const probed = strands.filter(({ isProbed }) => isProbed);
     const records: JournalRecord[] = [];
-    const engine = this.#engineOf(probed, (strands_, groups) => {
-      records.push({ type: 'setup', wallMs, atMs: nowMs, strands: strands_, groups });
+    const engine = this.#engineOf(probed, (setup) => {
+      records.push({ type: 'setup', wallMs, atMs: nowMs, ...setup });
     });
     const samples = this.#sampling.samples(this.#sampled(probed), nowNs);
     const result = engine.step(nowMs, samples);
@@ -179,23 +179,21 @@ export class Watcher implements Disposable {
   /** The engine, with the strands and SLAs of now; `changed` is told what is other than before. */
   #engineOf(
     probed: readonly WatchedStrand[],
-    changed: (
-      strands: ReturnType<typeof engineStrand>[],
-      groups: ReturnType<typeof slaGroups>,
-    ) => void,
+    changed: (setup: Pick<SetupRecord, 'strands' | 'groups' | 'adopt'>) => void,
   ): Engine {
     const { plane, steering } = this.#options;
     const strands = probed.map(engineStrand);
     const groups = slaGroups(steering.slas);
     const setup = JSON.stringify([strands, groups]);
     if (this.#engine === undefined) {
-      const adopt = new Map(strands.map(({ id }) => [id, plane.strands.avoid(id)]));
-      this.#engine = new Engine({ strands, groups, adopt });
+      const adopt = strands.map(({ id }) => [id, plane.strands.avoid(id)] as const);
+      this.#engine = new Engine({ strands, groups, adopt: new Map(adopt) });
+      changed({ strands, groups, adopt });
     } else if (setup !== this.#setup) {
       this.#engine.setStrands(strands);
       this.#engine.setGroups(groups);
+      changed({ strands, groups });
     }
-    if (setup !== this.#setup) changed(strands, groups);
     this.#setup = setup;
     return this.#engine;
   }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import t, { type Test } from 'tap';
 import { pings } from '../stage/load.js';
+import { probePackets } from '../stage/probes.js';
 import { cloudSite, edgeSite, policy, Sites } from '../stage/sites.js';
 import { ef, indexOf, processesOf, refreshed, server, server6, wiresOf } from '../stage/steered.js';
 import { lives, until } from '../stage/up.js';
@@ -46,9 +47,16 @@ async function startClient(): Promise<void> {
   });
 }
 
-/** Packets that left and came in on each link of the edge while `act` ran. */
+/** Packets that left and came in on each link of the edge while `act` ran, without probes. */
 async function passed(act: () => Promise<unknown>) {
-  const look = () => Promise.all(links.map((link) => sites.lab.counters(link)));
+  const look = async () => {
+    const all = await Promise.all(links.map((link) => sites.lab.counters(link)));
+    const probes = probePackets(sites.pins('edge'));
+    return all.map(({ txPackets, rxPackets }, at) => {
+      const { sent = 0, received = 0 } = probes.get(`wan${String(at)}`) ?? {};
+      return { txPackets: txPackets - sent, rxPackets: rxPackets - received };
+    });
+  };
   const before = await look();
   await act();
   return (await look()).map(({ txPackets, rxPackets }, at) => ({
