@@ -190,6 +190,14 @@ t.test('what is asked for is followed', async (t) => {
   stage.answers(true);
   await sleep(700);
   t.equal(stage.quality(1).silences, silences, 'one or two lost probes are no silence');
+  stage.ask(1, { interval_us: 2_000_000, detect_us: 10_000_000 });
+  await sleep(2_500);
+  stage.answers(false);
+  const beganMs = nowMs();
+  stage.ask(1);
+  await eventually('silence', () => stage.silent(1));
+  const took = Number(stage.quality(1).changed_ns) / 1e6 - beganMs;
+  t.ok(took > 100 - 20, `a former, longer interval does not count: ${String(took)} ms`);
 });
 
 t.test('larger probes are not fragmented', async (t) => {
