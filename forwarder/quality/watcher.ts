@@ -44,6 +44,8 @@ export interface WatcherOptions {
   readonly prober: ProberCare;
   readonly journal: Pick<Journal, 'write'>;
   readonly usage: UsageFile;
+  /** Called after each step. */
+  readonly judged?: () => void;
   readonly clock: Clock;
   readonly log: Logger;
   /** CLOCK_MONOTONIC in nanoseconds. */
@@ -158,6 +160,7 @@ export class Watcher implements Disposable {
     for (const event of events) records.push({ type: 'event', wallMs, event });
     this.#options.journal.write(records);
     this.#tell(events);
+    this.#options.judged?.();
     usage.keep(wallMs, () => this.#metered(strands));
   }
 
