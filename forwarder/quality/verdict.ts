@@ -34,6 +34,8 @@ export interface Verdict {
   readonly broken: string | undefined;
   /** It may be soon: look closer. */
   readonly isDoubted: boolean;
+  /** Either window would rather have it broken than kept. */
+  readonly looksBad: boolean;
 }
 
 /** How bad, as a multiple of what the SLA allows, and that figure's standard deviation. */
@@ -119,6 +121,7 @@ export function judge(windows: Windows, sla: Sla): Verdict {
   return {
     broken: broken.length > 0 ? broken.join(', ') : undefined,
     isDoubted: short.some((one) => one?.isDoubted),
+    looksBad: [...short, ...long].some((one) => one?.isDoubted),
   };
 }
 
