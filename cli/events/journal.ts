@@ -44,6 +44,7 @@ export async function* followJournal(options: JournalFollowing): AsyncGenerator<
       // The setup that was in force comes first each time.
       if (record.type === 'setup' && text === setup) continue;
       const at = Math.floor(record.wallMs);
+      if (at < sinceMs && record.type !== 'setup') continue;
       if (at === sinceMs && told.includes(text)) continue;
       if (record.type === 'setup') setup = text;
       if (at > sinceMs) [sinceMs, told, last] = [at, [], []];

@@ -65,10 +65,10 @@ export function decisionText(event: QualityEvent): string {
 /** Why, and whom it is about. */
 export function whyText(event: QualityEvent): string {
   if (event.kind === 'stranded') {
-    return `${event.class} belongs on ${event.home}: ${event.why}`;
+    return `${event.class}: belongs on ${event.home}, ${event.why}`;
   }
   const sla = 'sla' in event ? event.sla : undefined;
-  return sla === undefined ? event.why : `${event.why} (${sla})`;
+  return sla === undefined ? event.why : `${sla}: ${event.why}`;
 }
 
 /** `2026-11-21 09:14:02.118`, of the clock here. */

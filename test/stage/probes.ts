@@ -4,6 +4,29 @@ import { existsSync } from 'node:fs';
 import * as layout from '../../bpf/loader/layout.js';
 import { index, pinnedMaps } from '../../cli/plane/maps.js';
 
+/**
+ * Packets of links' devices so far, without probes: `counters` are those of the devices. Probes go on
+ * while they are read, so it is right but for a few.
+ */
+export async function withoutProbes(
+  directory: string,
+  devices: readonly string[],
+  counters: (device: string) => Promise<{
+    readonly txPackets: number;
+    readonly rxPackets: number;
+  }>,
+): Promise<readonly ProbePackets[]> {
+  const before = probePackets(directory);
+  const all = await Promise.all(devices.map(counters));
+  const after = probePackets(directory);
+  return all.map(({ txPackets, rxPackets }, at) => {
+    const device = devices[at] ?? '';
+    const mean = (way: keyof ProbePackets): number =>
+      Math.round(((before.get(device)?.[way] ?? 0) + (after.get(device)?.[way] ?? 0)) / 2);
+    return { sent: txPackets - mean('sent'), received: rxPackets - mean('received') };
+  });
+}
+
 /** Packets both ways. */
 export interface ProbePackets {
   readonly sent: number;

@@ -13,7 +13,7 @@ import type { Plane } from '../../cli/plane/types.js';
 import type { Session } from '../../cli/plane/sessions.js';
 import type { Place } from '../../lab/place.js';
 import type { Player } from '../../lab/world.js';
-import { probePackets } from './probes.js';
+import { withoutProbes } from './probes.js';
 import type { SiteName, Sites } from './sites.js';
 import { until } from './up.js';
 
@@ -35,15 +35,9 @@ export async function used(sites: Sites, act: () => Promise<unknown>): Promise<[
 }
 
 async function sent(sites: Sites): Promise<[number, number]> {
-  const [first, second] = await Promise.all([
-    sites.lab.counters('edge/wan0'),
-    sites.lab.counters('edge/wan1'),
-  ]);
-  const probes = probePackets(sites.pins('edge'));
-  return [
-    first.txPackets - (probes.get('wan0')?.sent ?? 0),
-    second.txPackets - (probes.get('wan1')?.sent ?? 0),
-  ];
+  const counters = (device: string) => sites.lab.counters(`edge/${device}`);
+  const [first, second] = await withoutProbes(sites.pins('edge'), ['wan0', 'wan1'], counters);
+  return [first?.sent ?? NaN, second?.sent ?? NaN];
 }
 
 /** What `wanwire status` says of a site. */
