@@ -12,6 +12,8 @@
 #define FIRST_PATIENCE SECOND
 /* So many probes without an answer are no accident, however slow they follow each other. */
 #define LEAST_LOST 3
+/* Whoever asks for more does so by mistake. */
+#define LEAST_INTERVAL (5 * MILLISECOND)
 /* A turn that is later than this, or than three intervals, was a pause. */
 #define PAUSE (200 * MILLISECOND)
 /* Probes go together that are due within an eighth of the interval, or this. */
@@ -123,6 +125,8 @@ bool strand_follow(const struct plane *plane, struct strand *strand, uint32_t mo
 
 	if (of->family != 4 && of->family != 6)
 		interval = 0;
+	if (interval != 0)
+		interval = most(interval, LEAST_INTERVAL);
 	strand->interval_ns = interval;
 	if (interval == 0) {
 		/* Nobody looks any more whether it answers. */
@@ -206,6 +210,7 @@ static uint64_t next_verdict(const struct plane *plane, const struct strand *str
 	const struct ww_quality *quality = &plane->quality[strand->number];
 	uint64_t detect_ns = LOAD(plane->probes[strand->number].detect_us) * MICROSECOND;
 	uint64_t from = missed_from(strand, quality);
+	uint64_t wait = patience(quality), when = 0;
 	uint32_t lost = strand->lost;
 
 	if (lost == 0 || strand->silent || LOAD(quality->answered_ns) == 0)
@@ -213,8 +218,10 @@ static uint64_t next_verdict(const struct plane *plane, const struct strand *str
 	for (uint32_t seq = strand->judged + 1; seq != strand->seq + 1; seq++) {
 		uint64_t sent_ns = LOAD(plane_sent(plane, strand->number, seq)->sent_ns);
 
+		/* They are judged in order, also where one waited before it left. */
+		when = most(when, sent_ns + wait);
 		if (++lost >= LEAST_LOST && sent_ns >= from + detect_ns)
-			return sent_ns + patience(quality);
+			return when;
 	}
 	return NEVER;
 }
@@ -254,6 +261,7 @@ void strand_turn(const struct plane *plane, struct strand *strand, struct batche
 					     strand->interval_ns;
 		strand->next_send += strand->interval_ns;
 	}
-	strand->verdict = next_verdict(plane, strand);
+	/* Whatever others store meanwhile: a turn is never followed by itself. */
+	strand->verdict = most(next_verdict(plane, strand), now + MILLISECOND);
 	strand->due = least(strand->next_send, strand->verdict);
 }
