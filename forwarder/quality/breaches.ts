@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The SLAs that a strand breaks: since when, why, and when it may be trusted with each again. */
-import type { SlaGroup } from './engine.js';
+import type { SlaGroup } from './engine-strand.js';
 import type { History, Windows } from './history.js';
 import { HoldDown } from './hold-down.js';
 import type { QualitySettings } from './profiles.js';

@@ -10,7 +10,7 @@
  * mildly: a burst is no brownout, and what is over is none either.
  */
 import { binomialTail } from './binomial.js';
-import type { Sla } from './engine.js';
+import type { Sla } from './engine-strand.js';
 import { leastAnswers, type Tally, type Windows } from './history.js';
 
 const strict = 1e-7;
