@@ -77,7 +77,7 @@ t.test('by the same rules, the same decisions', async (t) => {
     /: (\d+) decisions recorded, (\d+) with the same rules; (\d+) of both are the same\n$/.exec(
       stdout,
     ) ?? [];
-  t.ok(Number(all) >= 4, all);
+  t.ok(Number(all) >= 4, String(all));
   t.strictSame([all, all], [other, same]);
 });
 
