@@ -17,7 +17,7 @@ import { heldBack } from '../steering/strand-words.js';
 import { addressBytes } from '../steering/strands.js';
 import type { Link } from '../underlay/link.js';
 import { qualityAnswer } from './answer.js';
-import { Engine, type StepResult } from './engine.js';
+import { Engine, type EngineStrand, type SlaGroup, type StepResult } from './engine.js';
 import type { Journal } from './journal.js';
 import type { JournalRecord, SetupRecord } from './journal-record.js';
 import { Sampling } from './sampling.js';
@@ -39,7 +39,7 @@ export interface ProberCare {
 /** What {@link Watcher} works with. */
 export interface WatcherOptions {
   readonly plane: Pick<Plane, 'strands' | 'tables' | 'generation' | 'nameOf'>;
-  readonly steering: Pick<Steering, 'peers' | 'slas' | 'isAdopting'>;
+  readonly steering: Pick<Steering, 'peers' | 'rules' | 'isAdopting'>;
   readonly links: () => readonly Link[];
   readonly prober: ProberCare;
   readonly journal: Pick<Journal, 'write'>;
@@ -83,6 +83,9 @@ export class Watcher implements Disposable {
   readonly #stranded = new Stranded();
   #engine: Engine | undefined;
   #setup = '';
+  /** What {@link #grouped} was made of. */
+  #basis = '';
+  #grouped: readonly SlaGroup[] = [];
   #last = nothing;
   #strandedMs = 0;
   #failure = '';
@@ -114,7 +117,7 @@ export class Watcher implements Disposable {
       wallMs,
       nowMs: Number(this.#monotonic()) / msInNs,
       prober: { running, pid: prober.pid ?? null } satisfies QualityProber,
-      slas: steering.slas,
+      slas: steering.rules.slas,
       links: links(),
       usage: usage.with(wallMs, this.#metered(strands)),
       strands,
@@ -184,9 +187,9 @@ export class Watcher implements Disposable {
     probed: readonly WatchedStrand[],
     changed: (setup: Pick<SetupRecord, 'strands' | 'groups' | 'adopt'>) => void,
   ): Engine {
-    const { plane, steering } = this.#options;
+    const { plane } = this.#options;
     const strands = probed.map(engineStrand);
-    const groups = slaGroups(steering.slas);
+    const groups = this.#groups(strands);
     const setup = JSON.stringify([strands, groups]);
     if (this.#engine === undefined) {
       const adopt = strands.map(({ id }) => [id, plane.strands.avoid(id)] as const);
@@ -199,6 +202,16 @@ export class Watcher implements Disposable {
     }
     this.#setup = setup;
     return this.#engine;
+  }
+
+  /** Which strands classes may use follows from the tables and the strands. */
+  #groups(strands: readonly EngineStrand[]): readonly SlaGroup[] {
+    const { plane, steering } = this.#options;
+    const { rules, peers } = steering;
+    const basis = JSON.stringify([plane.generation, rules.slas, strands]);
+    if (basis !== this.#basis) this.#grouped = slaGroups(rules, peers.all);
+    this.#basis = basis;
+    return this.#grouped;
   }
 
   #apply(strands: readonly WatchedStrand[], result: StepResult): void {
