@@ -124,6 +124,34 @@ spec:
   t.match(stdout, /fibre +degraded > returning +- /, 'it is held back for longer');
 });
 
+t.test('an SLA is that of strands which its classes may use', async (t) => {
+  const site = `apiVersion: wanwire.io/v1alpha1
+kind: Site
+metadata: {name: edge}
+spec:
+  links:
+    - {name: fibre, device: wan0, trusted: true}
+    - {name: lte, device: wan1, class: other, trusted: true}
+`;
+  const only = policy(', sla: {rttMs: 1}').replace(', fallback: [other]', '');
+  const at = await files(t, {
+    'recorded.json': lines.join('\n'),
+    'both.yaml': `${site}---\n${policy(', sla: {rttMs: 1}')}`,
+    'site.yaml': site,
+    'only.yaml': only,
+  });
+  const kinds = async (...args: readonly string[]): Promise<string[]> => {
+    const { stdout } = await replay(t, at('recorded.json'), '--json', ...args);
+    const { replayed } = JSON.parse(stdout) as {
+      replayed: { events: { kind: string; name: string }[] };
+    };
+    const worse = replayed.events.filter(({ kind }) => kind === 'degraded');
+    return [...new Set(worse.map(({ name }) => name))].toSorted();
+  };
+  t.strictSame(await kinds('--policy', at('both.yaml')), ['fibre', 'lte']);
+  t.strictSame(await kinds('--policy', at('only.yaml'), '-f', at('site.yaml')), ['fibre']);
+});
+
 t.test('mistakes of a recording, each with its line', async (t) => {
   const [setup = '', sample = '', ...rest] = lines;
   const cases: readonly (readonly [text: string, mistakes: readonly RegExp[]])[] = [

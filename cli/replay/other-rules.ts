@@ -4,8 +4,8 @@ import type { Site, SteeringPolicy } from '../../api/site/types.js';
 import type { EngineStrand, SlaGroup } from '../../forwarder/quality/engine.js';
 import type { JournalRecord, SetupRecord } from '../../forwarder/quality/journal-record.js';
 import { settingsOf } from '../../forwarder/quality/settings.js';
-import { slaGroups } from '../../forwarder/quality/watched.js';
-import { SlaNumbers } from '../../forwarder/steering/sla-numbers.js';
+import { type NumberedSla, SlaNumbers } from '../../forwarder/steering/sla-numbers.js';
+import { levelsOf } from '../../forwarder/steering/slots.js';
 
 /** What is other than it was; undefined: as recorded. */
 export interface OtherRules {
@@ -18,11 +18,19 @@ export function withRules(
   records: readonly JournalRecord[],
   { policies, site }: OtherRules,
 ): readonly JournalRecord[] {
-  const groups = policies && groupsOf(policies);
+  const numbers = new SlaNumbers();
+  numbers.set(policies ?? []);
   return records.map((record) => {
     if (record.type !== 'setup') return record;
     const strands = record.strands.map((strand) => ofSite(strand, site));
-    if (groups === undefined) return { ...record, strands };
+    if (policies === undefined) return { ...record, strands };
+    const groups = numbers.all.map((sla): SlaGroup => {
+      const own =
+        site === undefined
+          ? usedBefore(sla, record)
+          : usedBy(sla, policies, numbers, strands, site);
+      return { ...sla, ...(own === undefined ? {} : { strands: own }) };
+    });
     return { ...record, strands, groups, ...adoptedOf(record) };
   });
 }
@@ -34,10 +42,39 @@ export function unknownLinks(records: readonly JournalRecord[], site: Site): rea
   return [...new Set(all.map(({ link }) => link))].filter((link) => !known.has(link));
 }
 
-function groupsOf(policies: readonly SteeringPolicy[]): readonly SlaGroup[] {
-  const numbers = new SlaNumbers();
-  numbers.set(policies);
-  return slaGroups(numbers.all);
+/** Strands that classes of the same names could use then; all where that is not known. */
+function usedBefore(
+  { names }: NumberedSla,
+  { groups }: SetupRecord,
+): readonly number[] | undefined {
+  const same = groups.filter((group) => group.names.some((name) => names.includes(name)));
+  const known = same.map(({ strands }) => strands).filter((strands) => strands !== undefined);
+  return known.length === 0 || known.length < same.length ? undefined : [...new Set(known.flat())];
+}
+
+/** Strands that its classes may go to, by the site's links; of each peer by itself. */
+function usedBy(
+  { number }: NumberedSla,
+  policies: readonly SteeringPolicy[],
+  numbers: SlaNumbers,
+  strands: readonly EngineStrand[],
+  { links }: Site,
+): readonly number[] {
+  const found = new Set<number>();
+  for (const peer of new Set(strands.map((strand) => strand.peer))) {
+    const own = strands.flatMap(({ id, link: name, peer: to }) => {
+      const link = links.find((one) => one.name === name);
+      return to === peer && link !== undefined ? [{ id, link }] : [];
+    });
+    for (const policy of policies) {
+      for (const [name, of] of numbers.of(policy)) {
+        if (of !== number) continue;
+        const { levels, soft } = levelsOf(name, policy, own);
+        for (const id of levels.slice(0, soft).flat()) found.add(id);
+      }
+    }
+  }
+  return [...found].toSorted((a, b) => a - b);
 }
 
 function ofSite(strand: EngineStrand, site: Site | undefined): EngineStrand {

@@ -39,6 +39,7 @@ const group = z.looseObject(
       { error: 'an SLA' },
     ),
     names: z.array(text, { error: 'a list of classes' }),
+    strands: z.array(whole, { error: 'a list of strands' }).optional(),
   },
   { error: 'an SLA and its classes' },
 );
