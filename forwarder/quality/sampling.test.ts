@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
 import { downReasons, quality, type Quality } from '../../bpf/loader/layout.js';
+import { measuresOf } from '../steering/strand-words.js';
 import { Sampling, type SampledWords } from './sampling.js';
 
 const second = 1_000_000_000n;
 
 function wordsOf(found: Partial<Quality> = {}) {
-  const state = { silent: false, txPackets: 0, found: quality.decode(quality.encode(found)) };
+  const state = { silent: false, txPackets: 0, found: measuresOf(quality.encode(found)) };
   const words: SampledWords = {
     silent: () => state.silent,
     measured: (id) => (id === 9 ? undefined : state.found),

@@ -17,9 +17,10 @@ import { heldBack } from '../steering/strand-words.js';
 import { addressBytes } from '../steering/strands.js';
 import type { Link } from '../underlay/link.js';
 import { qualityAnswer } from './answer.js';
-import { Engine, type EngineStrand, type SlaGroup, type StepResult } from './engine.js';
+import { Engine, type StepResult } from './engine.js';
 import type { Journal } from './journal.js';
 import type { JournalRecord, SetupRecord } from './journal-record.js';
+import { Roster } from './roster.js';
 import { Sampling } from './sampling.js';
 import { sessionCounts, sessionsOf } from './session-counts.js';
 import type { QualityEvent } from './states.js';
@@ -27,7 +28,7 @@ import { meteredOf } from './strand-meters.js';
 import { Stranded, type SessionCount } from './stranded.js';
 import type { Metered } from './usage.js';
 import type { UsageFile } from './usage-file.js';
-import { engineStrand, probeWish, slaGroups, type WatchedStrand } from './watched.js';
+import { probeWish, type WatchedStrand } from './watched.js';
 
 /** Who sees to it that probes are sent. */
 export interface ProberCare {
@@ -82,10 +83,9 @@ export class Watcher implements Disposable {
   readonly #sampling: Sampling;
   readonly #stranded = new Stranded();
   #engine: Engine | undefined;
-  #setup = '';
-  /** What {@link #grouped} was made of. */
-  #basis = '';
-  #grouped: readonly SlaGroup[] = [];
+  readonly #roster: Roster;
+  /** Which version of the roster the engine has. */
+  #known = 0;
   #last = nothing;
   #strandedMs = 0;
   #failure = '';
@@ -95,6 +95,7 @@ export class Watcher implements Disposable {
     this.#options = options;
     this.#monotonic = options.monotonic ?? monotonicNs;
     this.#sampling = new Sampling(options.plane.strands);
+    this.#roster = new Roster(options);
   }
 
   /** Tick from now on. */
@@ -111,7 +112,9 @@ export class Watcher implements Disposable {
   /** What is known now. */
   answer(): QualityAnswer {
     const { steering, clock, links, prober, usage, plane } = this.#options;
-    const [wallMs, strands] = [clock.now(), this.#strands()];
+    this.#roster.look();
+    const { strands } = this.#roster;
+    const wallMs = clock.now();
     const running = prober.pid !== undefined && !this.#last.frozen;
     return qualityAnswer({
       wallMs,
@@ -134,7 +137,8 @@ export class Watcher implements Disposable {
     if (steering.isAdopting) return;
     try {
       prober.look();
-      this.#turn(this.#strands());
+      this.#roster.look();
+      this.#turn();
       this.#failure = '';
     } catch (reason) {
       if (this.#failure !== String(reason)) log.error({ err: reason }, 'strands are not judged');
@@ -142,13 +146,13 @@ export class Watcher implements Disposable {
     }
   }
 
-  #turn(strands: readonly WatchedStrand[]): void {
+  #turn(): void {
     const { clock, usage } = this.#options;
+    const { strands, probed } = this.#roster;
     const [nowNs, wallMs] = [this.#monotonic(), clock.now()];
     const nowMs = Number(nowNs) / msInNs;
-    const probed = strands.filter(({ isProbed }) => isProbed);
     const records: JournalRecord[] = [];
-    const engine = this.#engineOf(probed, (setup) => {
+    const engine = this.#engineNow((setup) => {
       records.push({ type: 'setup', wallMs, atMs: nowMs, ...setup });
     });
     const samples = this.#sampling.samples(this.#sampled(probed), nowNs);
@@ -167,12 +171,6 @@ export class Watcher implements Disposable {
     usage.keep(wallMs, () => this.#metered(strands));
   }
 
-  #strands(): readonly WatchedStrand[] {
-    return this.#options.steering.peers.all.flatMap(({ node, strands }) =>
-      strands.map((one) => ({ ...one, peerName: node.name, isProbed: node.stock !== true })),
-    );
-  }
-
   #sampled(strands: readonly WatchedStrand[]) {
     const { peers } = this.#options.steering;
     return strands.map(({ id, link }) => ({
@@ -183,35 +181,20 @@ export class Watcher implements Disposable {
   }
 
   /** The engine, with the strands and SLAs of now; `changed` is told what is other than before. */
-  #engineOf(
-    probed: readonly WatchedStrand[],
-    changed: (setup: Pick<SetupRecord, 'strands' | 'groups' | 'adopt'>) => void,
-  ): Engine {
+  #engineNow(changed: (setup: Pick<SetupRecord, 'strands' | 'groups' | 'adopt'>) => void): Engine {
     const { plane } = this.#options;
-    const strands = probed.map(engineStrand);
-    const groups = this.#groups(strands);
-    const setup = JSON.stringify([strands, groups]);
+    const { engine: strands, groups, version } = this.#roster;
     if (this.#engine === undefined) {
       const adopt = strands.map(({ id }) => [id, plane.strands.avoid(id)] as const);
       this.#engine = new Engine({ strands, groups, adopt: new Map(adopt) });
       changed({ strands, groups, adopt });
-    } else if (setup !== this.#setup) {
+    } else if (version !== this.#known) {
       this.#engine.setStrands(strands);
       this.#engine.setGroups(groups);
       changed({ strands, groups });
     }
-    this.#setup = setup;
+    this.#known = version;
     return this.#engine;
-  }
-
-  /** Which strands classes may use follows from the tables and the strands. */
-  #groups(strands: readonly EngineStrand[]): readonly SlaGroup[] {
-    const { plane, steering } = this.#options;
-    const { rules, peers } = steering;
-    const basis = JSON.stringify([plane.generation, rules.slas, strands]);
-    if (basis !== this.#basis) this.#grouped = slaGroups(rules, peers.all);
-    this.#basis = basis;
-    return this.#grouped;
   }
 
   #apply(strands: readonly WatchedStrand[], result: StepResult): void {
@@ -233,7 +216,7 @@ export class Watcher implements Disposable {
         ? { ...event, sessions: sessionsOf(counts(), event.strand) }
         : event,
     );
-    const strands = this.#strands().map(engineStrand);
+    const { engine: strands } = this.#roster;
     if (nowMs - this.#strandedMs < strandedEveryMs) return told;
     this.#strandedMs = nowMs;
     if (!strands.some(({ metered }) => metered)) return told;
@@ -258,10 +241,10 @@ export class Watcher implements Disposable {
       const counted = {
         family,
         ...words.carried(id),
-        sent: Number(found.sent),
-        failed: Number(found.failed),
-        received: Number(found.received),
-        reflected: Number(found.reflected),
+        sent: found.sent,
+        failed: found.failed,
+        received: found.received,
+        reflected: found.reflected,
       };
       const ends = { local: addressBytes(local), remote: addressBytes(remote) };
       return [meteredOf({ id, link: link.config.name, ...ends, counted })];
