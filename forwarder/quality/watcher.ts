@@ -56,6 +56,8 @@ export interface WatcherOptions {
 const tickMs = 200;
 const doubtMs = 100;
 const strandedEveryMs = 10_000;
+/** For so long a prober may be away before what it left silent is tried again. */
+const untoldMs = 10_000;
 const msInNs = 1e6;
 const nothing: StepResult = {
   avoid: new Map(),
@@ -88,6 +90,8 @@ export class Watcher implements Disposable {
   #known = 0;
   #last = nothing;
   #strandedMs = 0;
+  /** When there last was a prober. */
+  #probedMs: number | undefined;
   #failure = '';
   #timer: Timer | undefined;
 
@@ -159,6 +163,7 @@ export class Watcher implements Disposable {
     const result = engine.step(nowMs, samples);
     this.#last = result;
     this.#apply(strands, result);
+    this.#endSilences(strands, nowMs);
     const kept = new Set(result.kept);
     for (const sample of samples) {
       if (kept.has(sample.strand)) records.push({ type: 'sample', wallMs, sample });
@@ -204,6 +209,19 @@ export class Watcher implements Disposable {
       const isLost = (steering.peers.down(id) & ~downReasons.operator) !== 0;
       plane.strands.setAvoid(id, result.avoid.get(id) ?? (isLost ? heldBack : 0));
       plane.strands.probe(id, probeWish(strand, result));
+    }
+  }
+
+  /** Without a prober nobody else says that a strand answers again. */
+  #endSilences(strands: readonly WatchedStrand[], nowMs: number): void {
+    const { prober, plane, log } = this.#options;
+    if (prober.pid !== undefined) this.#probedMs = nowMs;
+    this.#probedMs ??= nowMs;
+    if (nowMs - this.#probedMs < untoldMs) return;
+    for (const { id, name } of strands) {
+      if (!plane.strands.silent(id)) continue;
+      plane.strands.endSilence(id);
+      log.warn({ strand: name }, 'was silent, and there is no prober: it is used again');
     }
   }
 

@@ -122,6 +122,11 @@ export class StrandWords {
     return this.#map.load32(id, strandAt.silent) !== 0;
   }
 
+  /** Say in the prober's place that it may be used: only while there is none. */
+  endSilence(id: number): void {
+    this.#map.store32(id, strandAt.silent, 0);
+  }
+
   /** What the prober is to do; the word that makes it begin is stored last. */
   probe(id: number, wish: ProbeWish): void {
     const shape = ((wish.size << 16) | wish.dscp) >>> 0;
