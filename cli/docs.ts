@@ -38,7 +38,10 @@ const parts: readonly (readonly [title: string, table: Table])[] = [
   ['wanwire nsc', nsc],
   ['wanwire envoy', envoyTable],
   ['wanwire find, wanwire monitor', peerTable],
-  ['wanwire status, links, sessions, pin, unpin, strand, policy, explain, audit', planeTable],
+  [
+    'wanwire status, links, events, sessions, pin, unpin, strand, policy, explain, audit',
+    planeTable,
+  ],
 ];
 
 function environmentDocs(): string {

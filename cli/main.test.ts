@@ -31,7 +31,7 @@ function wanwire(args: readonly string[], env: Record<string, string> = {}): Pro
 t.test('help names every command', async (t) => {
   const { code, stdout } = await wanwire(['--help']);
   t.equal(code, 0);
-  const looks = ['status', 'links', 'sessions', 'pin', 'unpin', 'strand'];
+  const looks = ['status', 'links', 'events', 'replay', 'sessions', 'pin', 'unpin', 'strand'];
   const wanted = [...Object.keys(tables), ...looks, 'find', 'monitor', 'doctor', 'demo'];
   for (const name of wanted) t.match(stdout, new RegExp(`^  ${name} `, 'm'));
 });

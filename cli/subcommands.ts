@@ -35,8 +35,16 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     load: () => import('./status.js'),
   },
   links: {
-    summary: 'WAN links and strands, and what they carry',
+    summary: 'WAN links and strands: how good, since when, why, and what they carry',
     load: () => import('./links.js'),
+  },
+  events: {
+    summary: 'what was measured of strands, and decided: down, degraded, back',
+    load: () => import('./events.js'),
+  },
+  replay: {
+    summary: 'what another policy would have decided of recorded events',
+    load: () => import('./replay.js'),
   },
   sessions: {
     summary: 'which session runs on which strand',

@@ -29,6 +29,7 @@ import { Watcher } from './quality/watcher.js';
 import { AskAgain } from './steering/again.js';
 import { hand } from './steering/hand.js';
 import { Plane } from './steering/plane.js';
+import { Reach } from './steering/reach.js';
 import { SessionFeed } from './steering/session-feed.js';
 import { Stamps } from './steering/stamps.js';
 import { Steering } from './steering/steering.js';
@@ -104,9 +105,11 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const folder = stateFolder(config);
   const prober = keptProber(directory, log);
   await prober.start();
+  const reach = new Reach({ steering, events, answers: (peer) => steering.peers.answers(peer) });
   const watcher = own(
     new Watcher({
       ...{ plane, steering, prober, log, clock: systemClock },
+      judged: () => reach.look(),
       links: () => underlay.links,
       journal: new Journal({ folder, log }),
       usage: new UsageFile(folder, log),

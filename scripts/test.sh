@@ -83,6 +83,7 @@ in_kernel() { # NAME FOLDERS...
 	tests "$name" --jobs=2 --timeout=180 "${files[@]}"
 	((${#alone[@]} == 0)) || tests "$name, alone" --jobs=1 --timeout=180 "${alone[@]}"
 	began=$SECONDS
+	sleep 2
 	# What others have left before may be gone: some tests take it away.
 	left=$(comm -13 <(echo "$before") <(leavings))
 	if [[ -n $left ]]; then
@@ -95,6 +96,8 @@ leavings() {
 	{
 		ip -brief link | awk '{ print "interface", $1 }'
 		ip netns list | awk '/^ww-/ { print "namespace", $1 }'
+		# Each ends within a second of its plane.
+		pgrep -x wanwire-prober | sed 's/^/prober /' || true
 		# A forwarder mounts one there, once, for all to come.
 		awk '$3 == "bpf" && $2 != "/run/wanwire/bpf" { print "bpffs", $2 }' /proc/mounts
 		find /sys/fs/bpf /run/wanwire/bpf -mindepth 1 -maxdepth 2 -fstype bpf ! -name '*.debug' 2>/dev/null || true

@@ -119,7 +119,7 @@ APART int answered(struct __sk_buff *skb, __u32 ip, __u64 now)
 	return TC_ACT_SHOT;
 }
 
-/* A probe that leaves: that is when it was sent. */
+/* A probe that leaves: that is when it was sent, also where it waited so long for its neighbour that it was judged. */
 APART int departed(struct __sk_buff *skb, __u32 ip, __u64 now)
 {
 	struct stamp s = { .ip = ip };
@@ -128,7 +128,7 @@ APART int departed(struct __sk_buff *skb, __u32 ip, __u64 now)
 	if (!read_stamp(skb, &s, false))
 		return PASS;
 	probe = sent_as(s.strand, s.probe.seq, s.probe.stamp);
-	if (probe && probe->state == WW_SENT_UNDER_WAY)
+	if (probe && (probe->state == WW_SENT_UNDER_WAY || probe->state == WW_SENT_LOST))
 		*(volatile __u64 *)&probe->sent_ns = now;
 	return PASS;
 }

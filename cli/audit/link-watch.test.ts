@@ -17,6 +17,11 @@ t.test('the state of each strand, at every look', async (t) => {
   const down = { ...strand, down: layout.downReasons.operator };
   maps.map('strands').update(u32(1), layout.strand.encode(down));
   watch.look();
+  for (const word of [{ silent: 1 }, { avoid: 4 }]) {
+    maps.map('strands').update(u32(1), layout.strand.encode({ ...strand, ...word }));
+    watch.look();
+    t.notOk(looks.at(-1)?.strands.find(({ link }) => link === 'fibre')?.up, JSON.stringify(word));
+  }
   const ups = looks.map(({ strands }) => strands.map(({ link, up }) => `${link} ${String(up)}`));
   t.strictSame(ups.at(0)?.sort(), ['fibre true', 'lte false', 'lte true']);
   t.strictSame(ups.at(-1)?.sort(), ['fibre false', 'lte false', 'lte true']);

@@ -4,7 +4,7 @@
  * used. Names are read once a second, states at every look. While there is nothing to look at
  * nothing is told.
  */
-import { strand } from '../../bpf/loader/layout.js';
+import { strand, type Strand } from '../../bpf/loader/layout.js';
 import { index, pinnedMaps, type Maps } from '../plane/maps.js';
 import { readPlane } from '../plane/read.js';
 import type { Plane } from '../plane/types.js';
@@ -72,7 +72,7 @@ export class LinkWatch implements Disposable {
       links: links.map(({ name, class: of }) => ({ name, class: of })),
       strands: strands.map(({ id, name, link, peer }) => {
         const value = map.lookup(index(id));
-        return { name, link, peer, up: value !== undefined && strand.decode(value).down === 0 };
+        return { name, link, peer, up: value !== undefined && isUsed(strand.decode(value)) };
       }),
     });
   }
@@ -82,4 +82,9 @@ export class LinkWatch implements Disposable {
     this.#maps = undefined;
     this.#plane = undefined;
   }
+}
+
+/** Not used, or left alone by some class: then a session may rightly be elsewhere. */
+function isUsed({ down, silent, avoid }: Strand): boolean {
+  return (down | silent | avoid) === 0;
 }

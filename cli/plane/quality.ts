@@ -98,7 +98,9 @@ export function strandQualities(
       const quality: StrandQuality = {
         state,
         since,
-        why: strand.down.length > 0 && why === '' ? strand.down.join(', ') : why,
+        why: [why, strand.down.filter((one) => one !== 'silent').join(', ')]
+          .filter(Boolean)
+          .join(': '),
         rttMs,
         jitterMs,
         lossPercent,

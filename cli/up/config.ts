@@ -6,7 +6,8 @@ import { name } from '../../api/env/text.js';
 import { table as forwarder } from '../../forwarder/config.js';
 import { table as manager } from '../../manager/config.js';
 
-const { WANWIRE_BPF_DIR, WANWIRE_MAX_SESSIONS, WANWIRE_INSERT_RATE } = forwarder;
+const { WANWIRE_BPF_DIR, WANWIRE_MAX_SESSIONS, WANWIRE_INSERT_RATE, WANWIRE_STAMP_PORT } =
+  forwarder;
 const { WANWIRE_SOCKET_MODE, NSM_DIAL_TIMEOUT, NSM_EXPIRE_PERIOD, WANWIRE_EXCLUDED_PREFIXES_FILE } =
   manager;
 
@@ -26,6 +27,7 @@ export const table = {
   WANWIRE_BPF_DIR,
   WANWIRE_MAX_SESSIONS,
   WANWIRE_INSERT_RATE,
+  WANWIRE_STAMP_PORT,
   WANWIRE_EXCLUDED_PREFIXES_FILE,
   NSM_DIAL_TIMEOUT,
   NSM_EXPIRE_PERIOD,

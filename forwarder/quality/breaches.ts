@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The SLAs that a strand breaks: since when, why, and when it may be trusted with each again. */
-import type { SlaGroup } from './engine.js';
+import type { SlaGroup } from './engine-strand.js';
 import type { History, Windows } from './history.js';
 import { HoldDown } from './hold-down.js';
 import type { QualitySettings } from './profiles.js';
@@ -11,6 +11,8 @@ interface Breach {
   readonly sinceMs: number;
   untilMs: number;
   readonly text: string;
+  /** When it last looked as if it broke it. */
+  badMs: number;
 }
 
 /** See the head of this file. */
@@ -46,7 +48,8 @@ export class Breaches {
     const hold = this.#holds.get(number) ?? new HoldDown();
     this.#holds.set(number, hold);
     hold.failed(nowMs);
-    this.#open.set(number, { sinceMs: nowMs, untilMs: nowMs + hold.lengthMs(settings), text });
+    const untilMs = nowMs + hold.lengthMs(settings);
+    this.#open.set(number, { sinceMs: nowMs, untilMs, text, badMs: nowMs });
   }
 
   /** It is trusted with this one again. */
@@ -66,7 +69,7 @@ export class Breaches {
     for (const breach of this.#open.values()) breach.untilMs += forMs;
   }
 
-  /** For how long it has kept an SLA that it broke, where that is long enough to trust it. */
+  /** Once a second: for how long it has kept an SLA that it broke, where that is enough to trust it. */
   keptMs(
     { number, sla }: SlaGroup,
     sample: StrandSample,
@@ -75,13 +78,13 @@ export class Breaches {
     recoverWindowMs: number,
   ): number | undefined {
     const breach = this.#open.get(number);
-    if (breach === undefined || sample.atMs < breach.untilMs) return undefined;
+    if (breach === undefined) return undefined;
+    const { atMs } = sample;
+    if (windows === undefined || judge(windows, sla).looksBad) breach.badMs = atMs;
+    if (atMs < breach.untilMs || atMs - breach.badMs < recoverWindowMs) return undefined;
     const tally = history.window(sample, recoverWindowMs);
     if (tally === undefined || tally.spanMs < recoverWindowMs) return undefined;
-    const isSince = sample.atMs - tally.spanMs >= breach.sinceMs;
-    if (!isSince || !keeps(tally, sla)) return undefined;
-    // Not when it begins to break it anew.
-    if (windows !== undefined && judge(windows, sla).isDoubted) return undefined;
+    if (!keeps(tally, sla)) return undefined;
     return tally.spanMs;
   }
 }

@@ -4,42 +4,16 @@
  * whom, how often each is probed, and why. Has no clock, no timer and no
  * randomness: the same samples give the same decisions.
  */
+import type { EngineStrand, Sla, SlaGroup } from './engine-strand.js';
 import { measured } from './history.js';
 import { pace } from './pace.js';
 import { PeerJudge } from './peer-judge.js';
-import type { QualitySettings } from './profiles.js';
 import type { StrandSample } from './sample.js';
 import type { QualityEvent, StrandState } from './states.js';
 import { StrandJudge, type Moment } from './strand-judge.js';
 
-/** A strand as the engine must know it. */
-export interface EngineStrand {
-  readonly id: number;
-  /** As users see it. */
-  readonly name: string;
-  readonly link: string;
-  readonly peer: string;
-  readonly settings: QualitySettings;
-  readonly metered: boolean;
-}
-
-/** What a class asks of its strands; what is not given is not asked. */
-export interface Sla {
-  readonly rttMs?: number | undefined;
-  readonly jitterMs?: number | undefined;
-  readonly lossPercent?: number | undefined;
-}
-
-/** An SLA, and who has it. */
-export interface SlaGroup {
-  /** 1 to 31: its bit in `avoid`. */
-  readonly number: number;
-  readonly sla: Sla;
-  /** `policy/class` of each class with this very SLA. */
-  readonly names: readonly string[];
-  /** Strands that these classes may use; all where not given. */
-  readonly strands?: readonly number[];
-}
+/** What the engine is about. */
+export type { EngineStrand, Sla, SlaGroup } from './engine-strand.js';
 
 /** What to begin with. */
 export interface EngineOptions {

@@ -41,6 +41,13 @@ t.test('from a time on, with the setup in force then', async (t) => {
   t.strictSame(await read(folder, 22), []);
 });
 
+t.test('the setup with which a file begins, where it is the one in force', async (t) => {
+  const folder = await twoFiles(t);
+  await writeFile(journalPath(folder), [line('setup', 10), line('event', 21)].join(''));
+  t.strictSame((await read(folder, 0)).slice(2), ['setup 10', 'event 11', 'event 21']);
+  t.strictSame(await read(folder, 12), ['setup 10', 'event 21']);
+});
+
 t.test('an older file that ends before is not read', async (t) => {
   const folder = await twoFiles(t);
   await utimes(`${journalPath(folder)}.1`, 0, 0);

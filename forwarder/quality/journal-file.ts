@@ -41,15 +41,21 @@ export async function* journalRecords(
 
 async function* from(files: readonly FileHandle[], sinceMs: number): AsyncGenerator<JournalRecord> {
   let setup: JournalRecord | undefined;
+  let inForce = '';
   for (const file of files) {
     for await (const line of file.readLines({ autoClose: false })) {
       const record = recordOf(line);
       if (record === undefined) continue;
-      if (record.wallMs >= sinceMs) {
-        if (setup !== undefined && record.type !== 'setup') yield setup;
-        setup = undefined;
-        yield record;
-      } else if (record.type === 'setup') setup = record;
+      if (record.type === 'setup') {
+        // Each file begins with the one in force: to who reads on it is no news.
+        if (line === inForce) continue;
+        inForce = line;
+        setup = record;
+      }
+      if (record.wallMs < sinceMs) continue;
+      if (setup !== undefined) yield setup;
+      setup = undefined;
+      if (record.type !== 'setup') yield record;
     }
   }
 }

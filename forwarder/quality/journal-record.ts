@@ -3,7 +3,7 @@
  * The lines of `quality.ndjson`: what was judged, by which settings, and what came
  * of it. From the first two the third can be had again (replay.ts).
  */
-import type { EngineStrand, SlaGroup } from './engine.js';
+import type { EngineStrand, SlaGroup } from './engine-strand.js';
 import type { StrandSample } from './sample.js';
 import type { QualityEvent } from './states.js';
 

@@ -45,8 +45,9 @@ export class Journal {
   /** Write these, soon and in this order. A setup is also the first line of every file from now on. */
   write(records: readonly JournalRecord[]): void {
     for (const record of records) {
-      const line = `${JSON.stringify(record)}\n`;
-      if (record.type === 'setup') this.#setup = line;
+      const line = lineOf(record);
+      // No life begins with a file.
+      if (record.type === 'setup') this.#setup = lineOf({ ...record, adopt: undefined });
       if (this.#waiting.length + line.length <= mostWaiting) this.#waiting += line;
     }
     if (this.#waiting !== '') this.#writing ??= this.#drain();
@@ -79,11 +80,15 @@ export class Journal {
     if (this.#size + Buffer.byteLength(text) > this.#longest && this.#size > 0) {
       await rename(this.#path, `${this.#path}.1`);
       this.#size = 0;
-      if (!text.startsWith(this.#setup)) written = this.#setup + text;
+      if (!text.startsWith('{"type":"setup"')) written = this.#setup + text;
     }
     await appendFile(this.#path, written, { mode: 0o600 });
     this.#size += Buffer.byteLength(written);
   }
+}
+
+function lineOf(record: object): string {
+  return `${JSON.stringify(record)}\n`;
 }
 
 async function sizeOf(path: string): Promise<number> {

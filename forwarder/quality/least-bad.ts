@@ -3,7 +3,7 @@
  * Where all strands to a peer break an SLA, the least bad one is not avoided for it.
  * Which that is changes only for one that is clearly better, and ever more seldom.
  */
-import type { SlaGroup } from './engine.js';
+import type { SlaGroup } from './engine-strand.js';
 import { HoldDown } from './hold-down.js';
 import { concerns, type Moment, type StrandJudge } from './strand-judge.js';
 import { score, type Score } from './verdict.js';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Reads strands' measurements out of the plane's maps, as the engine takes them. */
-import { downReasons, type Quality } from '../../bpf/loader/layout.js';
-import type { StrandWords } from '../steering/strand-words.js';
+import { downReasons } from '../../bpf/loader/layout.js';
+import type { Measures, StrandWords } from '../steering/strand-words.js';
 import type { StrandSample } from './sample.js';
 
 /** What of the plane is read. */
@@ -60,30 +60,31 @@ function reasonsOf(down: number): readonly string[] {
 }
 
 function measurements(
-  found: Quality,
+  found: Measures,
   nowNs: bigint,
 ): Omit<StrandSample, 'strand' | 'silent' | 'hardDown' | 'reasons' | 'idle'> {
-  const ago = (ns: bigint): number | undefined =>
+  const now = Number(nowNs);
+  const ago = (ns: number): number | undefined =>
     // What is written meanwhile may be newer than `nowNs`.
-    ns === 0n ? undefined : Math.max(0, Number(nowNs - ns) / msInNs);
+    ns === 0 ? undefined : Math.max(0, (now - ns) / msInNs);
   return {
-    atMs: Number(nowNs) / msInNs,
+    atMs: now / msInNs,
     silences: found.silences,
-    sent: Number(found.sent),
-    judged: Number(found.judged),
-    lost: Number(found.lost),
-    late: Number(found.late),
-    received: Number(found.received),
-    rttSumMs: Number(found.rtt_sum_ns) / msInNs,
-    jitterSumMs: Number(found.jitter_sum_ns) / msInNs,
-    lostOut: Number(found.lost_out),
-    lostBack: Number(found.lost_back),
+    sent: found.sent,
+    judged: found.judged,
+    lost: found.lost,
+    late: found.late,
+    received: found.received,
+    rttSumMs: found.rtt_sum_ns / msInNs,
+    jitterSumMs: found.jitter_sum_ns / msInNs,
+    lostOut: found.lost_out,
+    lostBack: found.lost_back,
     srttMs: found.srtt_ns / msInNs,
     rttvarMs: found.rttvar_ns / msInNs,
     sentAgoMs: ago(found.sent_ns),
     answeredAgoMs: ago(found.answered_ns),
     heardAgoMs: ago(found.heard_ns),
-    forged: Number(found.forged),
-    failed: Number(found.failed),
+    forged: found.forged,
+    failed: found.failed,
   };
 }

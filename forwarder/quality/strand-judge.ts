@@ -4,7 +4,7 @@
  * nothing of other strands; what depends on them is told to it by the engine.
  */
 import { Breaches } from './breaches.js';
-import type { EngineStrand, SlaGroup } from './engine.js';
+import type { EngineStrand, SlaGroup } from './engine-strand.js';
 import { History, measured, type Tally, type Windows } from './history.js';
 import { HoldDown } from './hold-down.js';
 import type { StrandSample } from './sample.js';

@@ -4,20 +4,7 @@
  * inner ones, and probes. Which is what a provider counts.
  */
 import { overhead } from '../steering/strands.js';
-import type { Metered } from './usage.js';
-
-/** Cumulative, in bytes. Each begins anew with its map. */
-export interface Counters {
-  /** Inner packets, */
-  readonly txBytes: number;
-  readonly rxBytes: number;
-  /** what is around them, */
-  readonly txOverhead: number;
-  readonly rxOverhead: number;
-  /** probes, ours and the peer's, and the answers to them. */
-  readonly txProbes: number;
-  readonly rxProbes: number;
-}
+import type { Counters, Metered } from './usage.js';
 
 /** What the maps count: `strand_stats` and `quality`. */
 export interface Counted {

@@ -3,7 +3,7 @@
  * The alarm for sessions that nobody brought home: they are on a metered link
  * though the link that their class would choose has been fit for them for long.
  */
-import type { EngineStrand } from './engine.js';
+import type { EngineStrand } from './engine-strand.js';
 import type { StrandState, StrandedEvent } from './states.js';
 
 /** Sessions of one class, counted. */

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
-import { meteredOf, metersOf, probeBytes, probeBytesADay, type Counters } from './strand-meters.js';
-import { addUsage, monthOf, noUsage, parseUsage, usedIn, type Metered } from './usage.js';
+import { meteredOf, metersOf, probeBytes, probeBytesADay } from './strand-meters.js';
+import {
+  addUsage,
+  monthOf,
+  noUsage,
+  parseUsage,
+  usedIn,
+  type Counters,
+  type Metered,
+} from './usage.js';
 
 const nothing: Counters = {
   txBytes: 0,

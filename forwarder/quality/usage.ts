@@ -5,7 +5,19 @@
  * since it was last looked at. Pure: whoever keeps it writes it to `usage.json` and reads it again.
  */
 import { z } from 'zod';
-import type { Counters } from './strand-meters.js';
+
+/** Cumulative, in bytes. Each begins anew with its map. */
+export interface Counters {
+  /** Inner packets, */
+  readonly txBytes: number;
+  readonly rxBytes: number;
+  /** what is around them, */
+  readonly txOverhead: number;
+  readonly rxOverhead: number;
+  /** probes, ours and the peer's, and the answers to them. */
+  readonly txProbes: number;
+  readonly rxProbes: number;
+}
 
 /** What is counted of one strand since its place in the maps was made. */
 export interface Metered {

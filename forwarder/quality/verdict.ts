@@ -10,7 +10,7 @@
  * mildly: a burst is no brownout, and what is over is none either.
  */
 import { binomialTail } from './binomial.js';
-import type { Sla } from './engine.js';
+import type { Sla } from './engine-strand.js';
 import { leastAnswers, type Tally, type Windows } from './history.js';
 
 const strict = 1e-7;
@@ -34,6 +34,8 @@ export interface Verdict {
   readonly broken: string | undefined;
   /** It may be soon: look closer. */
   readonly isDoubted: boolean;
+  /** Either window would rather have it broken than kept. */
+  readonly looksBad: boolean;
 }
 
 /** How bad, as a multiple of what the SLA allows, and that figure's standard deviation. */
@@ -119,6 +121,7 @@ export function judge(windows: Windows, sla: Sla): Verdict {
   return {
     broken: broken.length > 0 ? broken.join(', ') : undefined,
     isDoubted: short.some((one) => one?.isDoubted),
+    looksBad: [...short, ...long].some((one) => one?.isDoubted),
   };
 }
 

@@ -19,7 +19,8 @@ import type { Link } from '../underlay/link.js';
 import { qualityAnswer } from './answer.js';
 import { Engine, type StepResult } from './engine.js';
 import type { Journal } from './journal.js';
-import type { JournalRecord } from './journal-record.js';
+import type { JournalRecord, SetupRecord } from './journal-record.js';
+import { Roster } from './roster.js';
 import { Sampling } from './sampling.js';
 import { sessionCounts, sessionsOf } from './session-counts.js';
 import type { QualityEvent } from './states.js';
@@ -27,7 +28,7 @@ import { meteredOf } from './strand-meters.js';
 import { Stranded, type SessionCount } from './stranded.js';
 import type { Metered } from './usage.js';
 import type { UsageFile } from './usage-file.js';
-import { engineStrand, probeWish, slaGroups, type WatchedStrand } from './watched.js';
+import { probeWish, type WatchedStrand } from './watched.js';
 
 /** Who sees to it that probes are sent. */
 export interface ProberCare {
@@ -39,11 +40,13 @@ export interface ProberCare {
 /** What {@link Watcher} works with. */
 export interface WatcherOptions {
   readonly plane: Pick<Plane, 'strands' | 'tables' | 'generation' | 'nameOf'>;
-  readonly steering: Pick<Steering, 'peers' | 'slas' | 'isAdopting'>;
+  readonly steering: Pick<Steering, 'peers' | 'rules' | 'isAdopting'>;
   readonly links: () => readonly Link[];
   readonly prober: ProberCare;
   readonly journal: Pick<Journal, 'write'>;
   readonly usage: UsageFile;
+  /** Called after each step. */
+  readonly judged?: () => void;
   readonly clock: Clock;
   readonly log: Logger;
   /** CLOCK_MONOTONIC in nanoseconds. */
@@ -53,6 +56,8 @@ export interface WatcherOptions {
 const tickMs = 200;
 const doubtMs = 100;
 const strandedEveryMs = 10_000;
+/** For so long a prober may be away before what it left silent is tried again. */
+const untoldMs = 10_000;
 const msInNs = 1e6;
 const nothing: StepResult = {
   avoid: new Map(),
@@ -80,9 +85,13 @@ export class Watcher implements Disposable {
   readonly #sampling: Sampling;
   readonly #stranded = new Stranded();
   #engine: Engine | undefined;
-  #setup = '';
+  readonly #roster: Roster;
+  /** Which version of the roster the engine has. */
+  #known = 0;
   #last = nothing;
   #strandedMs = 0;
+  /** When there last was a prober. */
+  #probedMs: number | undefined;
   #failure = '';
   #timer: Timer | undefined;
 
@@ -90,6 +99,7 @@ export class Watcher implements Disposable {
     this.#options = options;
     this.#monotonic = options.monotonic ?? monotonicNs;
     this.#sampling = new Sampling(options.plane.strands);
+    this.#roster = new Roster(options);
   }
 
   /** Tick from now on. */
@@ -106,13 +116,15 @@ export class Watcher implements Disposable {
   /** What is known now. */
   answer(): QualityAnswer {
     const { steering, clock, links, prober, usage, plane } = this.#options;
-    const [wallMs, strands] = [clock.now(), this.#strands()];
+    this.#roster.look();
+    const { strands } = this.#roster;
+    const wallMs = clock.now();
     const running = prober.pid !== undefined && !this.#last.frozen;
     return qualityAnswer({
       wallMs,
       nowMs: Number(this.#monotonic()) / msInNs,
       prober: { running, pid: prober.pid ?? null } satisfies QualityProber,
-      slas: steering.slas,
+      slas: steering.rules.slas,
       links: links(),
       usage: usage.with(wallMs, this.#metered(strands)),
       strands,
@@ -129,7 +141,8 @@ export class Watcher implements Disposable {
     if (steering.isAdopting) return;
     try {
       prober.look();
-      this.#turn(this.#strands());
+      this.#roster.look();
+      this.#turn();
       this.#failure = '';
     } catch (reason) {
       if (this.#failure !== String(reason)) log.error({ err: reason }, 'strands are not judged');
@@ -137,19 +150,20 @@ export class Watcher implements Disposable {
     }
   }
 
-  #turn(strands: readonly WatchedStrand[]): void {
+  #turn(): void {
     const { clock, usage } = this.#options;
+    const { strands, probed } = this.#roster;
     const [nowNs, wallMs] = [this.#monotonic(), clock.now()];
     const nowMs = Number(nowNs) / msInNs;
-    const probed = strands.filter(({ isProbed }) => isProbed);
     const records: JournalRecord[] = [];
-    const engine = this.#engineOf(probed, (strands_, groups) => {
-      records.push({ type: 'setup', wallMs, atMs: nowMs, strands: strands_, groups });
+    const engine = this.#engineNow((setup) => {
+      records.push({ type: 'setup', wallMs, atMs: nowMs, ...setup });
     });
     const samples = this.#sampling.samples(this.#sampled(probed), nowNs);
     const result = engine.step(nowMs, samples);
     this.#last = result;
     this.#apply(strands, result);
+    this.#endSilences(strands, nowMs);
     const kept = new Set(result.kept);
     for (const sample of samples) {
       if (kept.has(sample.strand)) records.push({ type: 'sample', wallMs, sample });
@@ -158,13 +172,8 @@ export class Watcher implements Disposable {
     for (const event of events) records.push({ type: 'event', wallMs, event });
     this.#options.journal.write(records);
     this.#tell(events);
+    this.#options.judged?.();
     usage.keep(wallMs, () => this.#metered(strands));
-  }
-
-  #strands(): readonly WatchedStrand[] {
-    return this.#options.steering.peers.all.flatMap(({ node, strands }) =>
-      strands.map((one) => ({ ...one, peerName: node.name, isProbed: node.stock !== true })),
-    );
   }
 
   #sampled(strands: readonly WatchedStrand[]) {
@@ -177,26 +186,19 @@ export class Watcher implements Disposable {
   }
 
   /** The engine, with the strands and SLAs of now; `changed` is told what is other than before. */
-  #engineOf(
-    probed: readonly WatchedStrand[],
-    changed: (
-      strands: ReturnType<typeof engineStrand>[],
-      groups: ReturnType<typeof slaGroups>,
-    ) => void,
-  ): Engine {
-    const { plane, steering } = this.#options;
-    const strands = probed.map(engineStrand);
-    const groups = slaGroups(steering.slas);
-    const setup = JSON.stringify([strands, groups]);
+  #engineNow(changed: (setup: Pick<SetupRecord, 'strands' | 'groups' | 'adopt'>) => void): Engine {
+    const { plane } = this.#options;
+    const { engine: strands, groups, version } = this.#roster;
     if (this.#engine === undefined) {
-      const adopt = new Map(strands.map(({ id }) => [id, plane.strands.avoid(id)]));
-      this.#engine = new Engine({ strands, groups, adopt });
-    } else if (setup !== this.#setup) {
+      const adopt = strands.map(({ id }) => [id, plane.strands.avoid(id)] as const);
+      this.#engine = new Engine({ strands, groups, adopt: new Map(adopt) });
+      changed({ strands, groups, adopt });
+    } else if (version !== this.#known) {
       this.#engine.setStrands(strands);
       this.#engine.setGroups(groups);
+      changed({ strands, groups });
     }
-    if (setup !== this.#setup) changed(strands, groups);
-    this.#setup = setup;
+    this.#known = version;
     return this.#engine;
   }
 
@@ -210,6 +212,19 @@ export class Watcher implements Disposable {
     }
   }
 
+  /** Without a prober nobody else says that a strand answers again. */
+  #endSilences(strands: readonly WatchedStrand[], nowMs: number): void {
+    const { prober, plane, log } = this.#options;
+    if (prober.pid !== undefined) this.#probedMs = nowMs;
+    this.#probedMs ??= nowMs;
+    if (nowMs - this.#probedMs < untoldMs) return;
+    for (const { id, name } of strands) {
+      if (!plane.strands.silent(id)) continue;
+      plane.strands.endSilence(id);
+      log.warn({ strand: name }, 'was silent, and there is no prober: it is used again');
+    }
+  }
+
   /** The step's events with the sessions they concern, and those about sessions. */
   #counted(events: readonly QualityEvent[], nowNs: bigint, nowMs: number): readonly QualityEvent[] {
     let read: SessionCount[] | undefined;
@@ -219,7 +234,7 @@ export class Watcher implements Disposable {
         ? { ...event, sessions: sessionsOf(counts(), event.strand) }
         : event,
     );
-    const strands = this.#strands().map(engineStrand);
+    const { engine: strands } = this.#roster;
     if (nowMs - this.#strandedMs < strandedEveryMs) return told;
     this.#strandedMs = nowMs;
     if (!strands.some(({ metered }) => metered)) return told;
@@ -244,10 +259,10 @@ export class Watcher implements Disposable {
       const counted = {
         family,
         ...words.carried(id),
-        sent: Number(found.sent),
-        failed: Number(found.failed),
-        received: Number(found.received),
-        reflected: Number(found.reflected),
+        sent: found.sent,
+        failed: found.failed,
+        received: found.received,
+        reflected: found.reflected,
       };
       const ends = { local: addressBytes(local), remote: addressBytes(remote) };
       return [meteredOf({ id, link: link.config.name, ...ends, counted })];

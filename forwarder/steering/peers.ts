@@ -77,6 +77,12 @@ export class Peers {
     return strands.some(({ id }) => this.down(id) === 0);
   }
 
+  /** The same, and probes are answered on it as far as is known. */
+  answers(name: string): boolean {
+    const strands = this.#peers.get(name)?.strands ?? [];
+    return strands.some(({ id }) => this.down(id) === 0 && !this.#plane.strands.silent(id));
+  }
+
   /** Why a strand is not used: bits of `downReasons`, the operator's too. */
   down(id: number): number {
     return this.#down.get(id) ?? downReasons.address;

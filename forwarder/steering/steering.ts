@@ -22,7 +22,6 @@ import { Peers } from './peers.js';
 import type { Plane } from './plane.js';
 import { RuleSets } from './rule-sets.js';
 import { Sessions } from './sessions.js';
-import type { NumberedSla } from './sla-numbers.js';
 import { TunnelDevices } from './tunnel-devices.js';
 import { isElsewhere, wireEntry, wireName, type SteeredWire } from './wire.js';
 import { enterWire, forgetWire } from './wire-tables.js';
@@ -98,9 +97,9 @@ export class Steering {
     return [...this.#wires.values()].map(({ wire }) => wire);
   }
 
-  /** What the classes in force promise. */
-  get slas(): readonly NumberedSla[] {
-    return this.#ruleSets.slas;
+  /** What packets are steered by. */
+  get rules(): Pick<RuleSets, 'all' | 'slas'> {
+    return this.#ruleSets;
   }
 
   /** A former life's tables are still in force: its wires and peers are not all known again. */

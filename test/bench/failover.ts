@@ -8,6 +8,7 @@ import { accuracy } from './failover/accuracy.js';
 import { blackout } from './failover/blackout.js';
 import { brownout } from './failover/brownout.js';
 import { failback } from './failover/failback.js';
+import { proberCost } from './failover/prober-cost.js';
 import type { Report } from './report.js';
 
 /** The benchmark: 100 trials each, or a few where it is to be `quick`. */
@@ -18,6 +19,7 @@ export async function failover(report: Report, quick = false): Promise<void> {
     ['brownouts', () => brownout(report, trials)],
     ['returns', () => failback(report, quick ? 4 : trials)],
     ['accuracy', () => accuracy(report, quick ? 10 : 60)],
+    ['prober', () => proberCost(report, quick ? 2 : 10)],
   ] as const) {
     report.note(`${name}: load ${load()}`);
     await part();

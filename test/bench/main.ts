@@ -2,6 +2,7 @@
 /** `npm run bench -- NAME [--json] [--quick]`: runs one benchmark and prints its figures; it fails only when it could not measure. */
 import { parseArgs } from 'node:util';
 import { failover } from './failover.js';
+import { failoverSim } from './failover-sim.js';
 import { mesh } from './mesh.js';
 import { request } from './request.js';
 import { steering } from './steering.js';
@@ -13,6 +14,7 @@ type Bench = (report: Report, quick: boolean) => Promise<void>;
 
 const benches: Readonly<Record<string, Bench>> = {
   failover,
+  'failover-sim': failoverSim,
   mesh: (to) => mesh(to),
   request,
   steering,

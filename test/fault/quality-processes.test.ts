@@ -12,13 +12,15 @@ import { until } from '../stage/up.js';
 import { Wan } from '../stage/wan.js';
 
 const [edgeAddress, cloudAddress] = ['10.90.0.2', '10.90.0.10'];
-/** 200 ms are wanted; here other tests run beside. */
-const longestMs = 600;
+/** Patient, so that a busy machine is no silence; what is stopped here is so for much longer. */
+const quality = '{detectionMs: 400, holdDownMs: 1000}';
+const longestMs = 1_000;
+const sla = '{lossPercent: 1}';
 
 let pair: Wan;
 let stream: Metronome;
 t.before(async () => {
-  pair = await Wan.open({ quality: '{holdDownMs: 1000}', sla: '{lossPercent: 1}' });
+  pair = await Wan.open({ quality, sla });
   t.teardown(() => pair[Symbol.asyncDispose]());
   stream = await pair.stream(0);
   t.teardown(() => stream[Symbol.asyncDispose]());
@@ -88,7 +90,7 @@ t.test('a link dies while the forwarder is stopped', async (t) => {
   try {
     await stream.look();
     await pair.cut(0);
-    await sleep(1_000);
+    await sleep(1_500);
     const { out, back } = await stream.look();
     const gapMs = Math.max(out.gapMs, back.gapMs);
     t.ok(gapMs < longestMs, `nothing was heard for ${gapMs.toFixed(0)} ms`);
@@ -139,14 +141,17 @@ t.test('a sender of another make, whose clock jumps by years, is answered each t
 });
 
 t.test('both links bad: the better one, and no to and fro', async (t) => {
+  // Held back for as long as is usual.
+  await pair.write({ sla });
   const { lab } = pair.sites;
+  const avoided = (link: number): boolean => pair.eye.strand(pair.strand(link)).avoid !== 0;
   const first = pair.eye.session('udp', 7_100)?.moves ?? NaN;
+  await lab.set(pair.link(1), { loss: '30%', toward: 'cloud' });
+  await until('the bad link avoided', () => avoided(1), 20_000);
+  await sleep(3_000);
   await lab.set(pair.link(0), { loss: '10%', toward: 'cloud' });
-  await until('the other link', () => pair.linkOf(0) === 1, 20_000);
-  await lab.set(pair.link(1), { loss: '40%', toward: 'cloud' });
-  await until('the better link', () => pair.linkOf(0) === 0, 20_000);
-  await sleep(5_000);
-  t.equal(pair.linkOf(0), 0);
-  const moves = (pair.eye.session('udp', 7_100)?.moves ?? NaN) - first;
-  t.ok(moves <= 2, `${String(moves)} moves`);
+  await sleep(8_000);
+  t.equal(pair.linkOf(0), 0, 'one that loses 10 % goes before one that loses 30 %');
+  t.strictSame([avoided(0), avoided(1)], [false, true]);
+  t.equal(pair.eye.session('udp', 7_100)?.moves, first, 'no move');
 });

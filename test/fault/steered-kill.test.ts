@@ -88,7 +88,7 @@ async function onItsLink(t: Test): Promise<void> {
   const [fibre, other] = await used(sites, () =>
     pings(sites.pod, server, { count: 100, tos: ef, intervalMs: 2 }),
   );
-  t.ok(fibre >= 100 && other < 50, `marked: ${String([fibre, other])}`);
+  t.ok(fibre >= 90 && other < 50, `marked: ${String([fibre, other])}`);
 }
 
 /** Kill one process of a site; `up` starts another one. */

@@ -104,9 +104,9 @@ export class ProberStage {
     return child;
   }
 
-  /** A strand between the `at`th addresses of both ends. */
-  strand(id: number, family: 4 | 6 = 4, at = 0): void {
-    const [one, other] = [0, 1].map((side) => mapped(ends[family](side, at))) as [Buffer, Buffer];
+  /** A strand between the `at`th address and the `farAt`th at the other end: nobody has those from {@link mostStrands} on. */
+  strand(id: number, family: 4 | 6 = 4, at = 0, farAt = at): void {
+    const [one, other] = [mapped(ends[family](0, at)), mapped(ends[family](1, farAt))];
     for (const [plane, local, remote] of [
       [this.#plane, one, other],
       [this.#farPlane, other, one],

@@ -2,7 +2,7 @@
 /** What the prober finds: real programs, a real cable, and a far end that answers by them alone. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { ended, eventually, nowMs, ProberStage } from './prober-stage.js';
+import { ended, eventually, mostStrands, nowMs, ProberStage } from './prober-stage.js';
 
 /** What a busy machine may add to anything, in ms. */
 const lateMs = 25;
@@ -190,6 +190,27 @@ t.test('what is asked for is followed', async (t) => {
   stage.answers(true);
   await sleep(700);
   t.equal(stage.quality(1).silences, silences, 'one or two lost probes are no silence');
+  stage.ask(1, { interval_us: 2_000_000, detect_us: 10_000_000 });
+  await sleep(2_500);
+  stage.answers(false);
+  const beganMs = nowMs();
+  stage.ask(1);
+  await eventually('silence', () => stage.silent(1));
+  const took = Number(stage.quality(1).changed_ns) / 1e6 - beganMs;
+  t.ok(took > 100 - 20, `a former, longer interval does not count: ${String(took)} ms`);
+});
+
+t.test('what waits for a neighbour that is not there does not keep others waiting', async (t) => {
+  const stage = await measured(t);
+  for (let id = 2; id < 22; id++) {
+    stage.strand(id, 4, id, mostStrands + id);
+    stage.ask(id, { interval_us: 10_000 });
+  }
+  await sleep(2_500);
+  const { sent, received, failed } = stage.quality(1);
+  t.equal(failed, 0n);
+  t.ok(sent - received <= 3n, `${String(sent)} sent, ${String(received)} answers`);
+  t.equal(stage.quality(2).received, 0n);
 });
 
 t.test('larger probes are not fragmented', async (t) => {

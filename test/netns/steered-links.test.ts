@@ -49,7 +49,7 @@ async function leavesBy(t: Test, link: 'fibre' | 'lte'): Promise<void> {
     pings(sites.pod, server, { count: 100, intervalMs: 2 }),
   );
   const [own, other] = link === 'fibre' ? [fibre, lte] : [lte, fibre];
-  t.ok(own >= 100 && other < 50, `by ${link}: ${String([own, other])}`);
+  t.ok(own >= 90 && other < 50, `by ${link}: ${String([own, other])}`);
 }
 
 t.test('a link goes down under load, and sessions go on over the other', async (t) => {

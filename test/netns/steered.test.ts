@@ -43,9 +43,9 @@ t.test('one wire', async (t) => {
     t.strictSame(await pings(sites.pod, server, { count: 20 }), { sent: 20, received: 20 });
     t.strictSame(await pings(sites.pod, server6, { count: 20 }), { sent: 20, received: 20 });
     const marked = await links(100, ef);
-    t.ok(marked.fibre >= 100 && marked.lte < 50, `marked: ${JSON.stringify(marked)}`);
+    t.ok(marked.fibre >= 90 && marked.lte < 50, `marked: ${JSON.stringify(marked)}`);
     const unmarked = await links(100);
-    t.ok(unmarked.lte >= 100 && unmarked.fibre < 50, `unmarked: ${JSON.stringify(unmarked)}`);
+    t.ok(unmarked.lte >= 90 && unmarked.fibre < 50, `unmarked: ${JSON.stringify(unmarked)}`);
   });
 
   await t.test('what it says is so', async (t) => {
@@ -68,7 +68,7 @@ t.test('one wire', async (t) => {
       ],
     );
     const before = await links();
-    t.ok(before.lte >= 60 && before.fibre < 30, `by policy: ${JSON.stringify(before)}`);
+    t.ok(before.lte >= 50 && before.fibre < 30, `by policy: ${JSON.stringify(before)}`);
     const { sessions } = await json<{ sessions: Session[] }>('sessions');
     const ping = sessions.find(({ counters }) => counters.txPackets === 60);
     t.match(ping, {
@@ -117,12 +117,12 @@ t.test('one wire', async (t) => {
   await t.test('a strand is taken down and put up', async (t) => {
     t.match(await ask('strand', 'down', lte), /is down/);
     const down = await links();
-    t.ok(down.fibre >= 60 && down.lte < 30, JSON.stringify(down));
+    t.ok(down.fibre >= 50 && down.lte < 30, JSON.stringify(down));
     const { strands } = await json<Plane>('links');
     t.match(strands[1], { name: lte, state: 'down', down: ['operator'] });
     t.match(await ask('strand', 'up', lte), /is up\n$/);
     const up = await links();
-    t.ok(up.lte >= 60 && up.fibre < 30, JSON.stringify(up));
+    t.ok(up.lte >= 50 && up.fibre < 30, JSON.stringify(up));
     const wrong = await refused('strand', 'down', 'fiber-cloud/wan0');
     t.match(wrong, { code: 1, stderr: /want one of fibre-cloud\/wan0, lte-cloud\/wan1/ });
   });
@@ -135,16 +135,16 @@ t.test('one wire', async (t) => {
       policies: [{ name: 'default', from: 'applied' }],
     });
     const applied = await links();
-    t.ok(applied.fibre >= 60 && applied.lte < 30, JSON.stringify(applied));
+    t.ok(applied.fibre >= 50 && applied.lte < 30, JSON.stringify(applied));
 
     await writeFile(file, policy('best-effort', 'nowhere', false));
     const wrong = await refused('policy', 'apply', file);
     t.match(wrong, { code: 65, stderr: /default: "nowhere" is not valid: want a class: / });
-    t.ok((await links()).fibre >= 60, 'a wrong one changes nothing');
+    t.ok((await links()).fibre >= 50, 'a wrong one changes nothing');
 
     t.match(await ask('policy', 'remove', 'default'), /^default: removed/);
     const removed = await links();
-    t.ok(removed.lte >= 60 && removed.fibre < 30, JSON.stringify(removed));
+    t.ok(removed.lte >= 50 && removed.fibre < 30, JSON.stringify(removed));
     t.match(await refused('policy', 'remove', 'default'), { code: 1, stderr: /site file's own/ });
   });
 
@@ -153,13 +153,13 @@ t.test('one wire', async (t) => {
     await sleep(500);
     await sites.write('edge', edgeSite(policy('best-effort', 'low-latency')));
     t.strictSame(await under, { sent: 200, received: 200 });
-    t.ok((await links(100)).fibre >= 100, 'unmarked sessions are on the fibre now');
+    t.ok((await links(100)).fibre >= 90, 'unmarked sessions are on the fibre now');
   });
 
   await t.test('a wrong file changes nothing', async (t) => {
     await sites.write('edge', edgeSite(policy('nowhere')));
     await sleep(500);
-    t.ok((await links(100)).fibre >= 100, 'as before');
+    t.ok((await links(100)).fibre >= 90, 'as before');
   });
 });
 

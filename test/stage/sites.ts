@@ -40,16 +40,19 @@ export interface SitesOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Sessions come home at once, or a test would have to wait. */
+const soon = 'quality: {holdDownMs: 0, returnPerSecond: 0}';
+
 /** The edge's file: two links, each a network of its own. */
-export function edgeSite(more = ''): string {
+export function edgeSite(more = '', quality = soon): string {
   return `apiVersion: wanwire.io/v1alpha1
 kind: Site
 metadata: {name: edge}
 spec:
   trustDomain: edge.example
   links:
-    - {name: fibre, device: wan0, class: low-latency, network: n0, trusted: true}
-    - {name: lte, device: wan1, class: best-effort, network: n1, billing: metered, trusted: true}
+    - {name: fibre, device: wan0, class: low-latency, network: n0, trusted: true, ${quality}}
+    - {name: lte, device: wan1, class: best-effort, network: n1, billing: metered, trusted: true, ${quality}}
   peers:
     - {site: cloud, control: ["203.0.113.10:5001", "198.51.100.10:5001"]}
 ---

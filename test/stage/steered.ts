@@ -13,6 +13,7 @@ import type { Plane } from '../../cli/plane/types.js';
 import type { Session } from '../../cli/plane/sessions.js';
 import type { Place } from '../../lab/place.js';
 import type { Player } from '../../lab/world.js';
+import { withoutProbes } from './probes.js';
 import type { SiteName, Sites } from './sites.js';
 import { until } from './up.js';
 
@@ -25,7 +26,7 @@ export const ef = 184;
 /** What clients ask for. */
 export const wan = 'kernel://wan@cloud/nsm-1';
 
-/** How many packets left the edge on its two links while `act` ran. */
+/** How many packets but probes left the edge on its two links while `act` ran; some of those that keep it together are among them. */
 export async function used(sites: Sites, act: () => Promise<unknown>): Promise<[number, number]> {
   const before = await sent(sites);
   await act();
@@ -34,11 +35,9 @@ export async function used(sites: Sites, act: () => Promise<unknown>): Promise<[
 }
 
 async function sent(sites: Sites): Promise<[number, number]> {
-  const [first, second] = await Promise.all([
-    sites.lab.counters('edge/wan0'),
-    sites.lab.counters('edge/wan1'),
-  ]);
-  return [first.txPackets, second.txPackets];
+  const counters = (device: string) => sites.lab.counters(`edge/${device}`);
+  const [first, second] = await withoutProbes(sites.pins('edge'), ['wan0', 'wan1'], counters);
+  return [first?.sent ?? NaN, second?.sent ?? NaN];
 }
 
 /** What `wanwire status` says of a site. */

@@ -22,6 +22,12 @@ enum {
 /* How often two families are tried to be had at one port. */
 #define TRIES 16
 
+/*
+ * What may wait in the queues of links and for neighbours, in bytes as the kernel
+ * counts them, some 700 a probe: a slow link must not keep the others waiting.
+ */
+#define WAITING (32 << 20)
+
 static const unsigned char zeros[UINT16_MAX];
 
 static void fail(const char *what)
@@ -46,24 +52,33 @@ static void take_nothing(int fd)
 		fail("SO_ATTACH_FILTER");
 }
 
-static int open4(void)
+static int open_socket(int family)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -1;
 	take_nothing(fd);
+	set(fd, SOL_SOCKET, SO_SNDBUFFORCE, WAITING);
+	return fd;
+}
+
+static int open4(void)
+{
+	int fd = open_socket(AF_INET);
+
+	if (fd < 0)
+		return -1;
 	set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 	return fd;
 }
 
 static int open6(void)
 {
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = open_socket(AF_INET6);
 
 	if (fd < 0)
 		return -1;
-	take_nothing(fd);
 	set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 	set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);

@@ -12,6 +12,8 @@
 #define FIRST_PATIENCE SECOND
 /* So many probes without an answer are no accident, however slow they follow each other. */
 #define LEAST_LOST 3
+/* Whoever asks for more does so by mistake. */
+#define LEAST_INTERVAL (5 * MILLISECOND)
 /* A turn that is later than this, or than three intervals, was a pause. */
 #define PAUSE (200 * MILLISECOND)
 /* Probes go together that are due within an eighth of the interval, or this. */
@@ -36,12 +38,16 @@ static uint64_t patience(const struct ww_quality *quality)
 		    LEAST_PATIENCE);
 }
 
-/* When the newest answered probe was sent, moved forward by the time in which none was. */
-static uint64_t answered(const struct strand *strand, const struct ww_quality *quality)
+/*
+ * From when on answers are missed: when the newest answered probe was sent, moved
+ * forward by the time in which none was. An interval that was longer then does not count.
+ */
+static uint64_t missed_from(const struct strand *strand, const struct ww_quality *quality)
 {
 	uint64_t real = LOAD(quality->answered_ns);
+	uint64_t from = real == strand->paused_answered ? real + strand->paused_ns : real;
 
-	return real == strand->paused_answered ? real + strand->paused_ns : real;
+	return strand->lost == 0 ? from : most(from, strand->lost_since - strand->interval_ns);
 }
 
 static void note_pause(struct strand *strand, const struct ww_quality *quality, uint64_t length)
@@ -119,6 +125,8 @@ bool strand_follow(const struct plane *plane, struct strand *strand, uint32_t mo
 
 	if (of->family != 4 && of->family != 6)
 		interval = 0;
+	if (interval != 0)
+		interval = most(interval, LEAST_INTERVAL);
 	strand->interval_ns = interval;
 	if (interval == 0) {
 		/* Nobody looks any more whether it answers. */
@@ -166,7 +174,8 @@ static void judge(const struct plane *plane, struct strand *strand, uint64_t now
 		strand->judged_ns = sent_ns;
 		if (__atomic_compare_exchange_n(&sent->state, &state, WW_SENT_LOST, false,
 						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-			strand->lost++;
+			if (strand->lost++ == 0)
+				strand->lost_since = sent_ns;
 			STORE(quality->lost, quality->lost + 1);
 		} else {
 			strand->lost = 0;
@@ -180,14 +189,14 @@ static void decide(const struct plane *plane, struct strand *strand, uint64_t no
 {
 	const struct ww_quality *quality = &plane->quality[strand->number];
 	const struct ww_probe *probe = &plane->probes[strand->number];
-	uint64_t answered_ns = answered(strand, quality);
+	uint64_t detect_ns = LOAD(probe->detect_us) * MICROSECOND;
 	bool silent = strand->lost >= LEAST_LOST &&
-		      strand->judged_ns >= answered_ns + LOAD(probe->detect_us) * MICROSECOND;
+		      strand->judged_ns >= missed_from(strand, quality) + detect_ns;
 
 	/* Silence ends with an answer, not with a pause. */
 	if (strand->silent && LOAD(quality->answered_ns) == strand->silent_answered)
 		silent = true;
-	if ((LOAD(probe->flags) & WW_PROBE_JUDGE) == 0 || answered_ns == 0)
+	if ((LOAD(probe->flags) & WW_PROBE_JUDGE) == 0 || LOAD(quality->answered_ns) == 0)
 		silent = false;
 	set_silent(plane, strand, silent, now);
 }
@@ -200,16 +209,19 @@ static uint64_t next_verdict(const struct plane *plane, const struct strand *str
 {
 	const struct ww_quality *quality = &plane->quality[strand->number];
 	uint64_t detect_ns = LOAD(plane->probes[strand->number].detect_us) * MICROSECOND;
-	uint64_t answered_ns = answered(strand, quality);
+	uint64_t from = missed_from(strand, quality);
+	uint64_t wait = patience(quality), when = 0;
 	uint32_t lost = strand->lost;
 
-	if (lost == 0 || strand->silent || answered_ns == 0)
+	if (lost == 0 || strand->silent || LOAD(quality->answered_ns) == 0)
 		return NEVER;
 	for (uint32_t seq = strand->judged + 1; seq != strand->seq + 1; seq++) {
 		uint64_t sent_ns = LOAD(plane_sent(plane, strand->number, seq)->sent_ns);
 
-		if (++lost >= LEAST_LOST && sent_ns >= answered_ns + detect_ns)
-			return sent_ns + patience(quality);
+		/* They are judged in order, also where one waited before it left. */
+		when = most(when, sent_ns + wait);
+		if (++lost >= LEAST_LOST && sent_ns >= from + detect_ns)
+			return when;
 	}
 	return NEVER;
 }
@@ -249,6 +261,7 @@ void strand_turn(const struct plane *plane, struct strand *strand, struct batche
 					     strand->interval_ns;
 		strand->next_send += strand->interval_ns;
 	}
-	strand->verdict = next_verdict(plane, strand);
+	/* Whatever others store meanwhile: a turn is never followed by itself. */
+	strand->verdict = most(next_verdict(plane, strand), now + MILLISECOND);
 	strand->due = least(strand->next_send, strand->verdict);
 }

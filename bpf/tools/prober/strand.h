@@ -24,6 +24,7 @@ struct strand {
 	uint32_t judged; /* the newest whose time has passed */
 	uint64_t judged_ns; /* when that was sent */
 	uint32_t lost; /* how many in a row, up to that */
+	uint64_t lost_since; /* when the first of them was sent */
 	bool silent;
 	uint64_t silent_answered; /* answered_ns as it fell silent: a newer answer ends it */
 	uint64_t paused_ns; /* how long nothing was sent since paused_answered */

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The loop over a plane without a kernel; with one: test/netns/quality.test.ts. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { silentLogger } from '../../api/log/log.js';
+import { downReasons, quality, type Quality } from '../../bpf/loader/layout.js';
+import { measuresOf, type ProbeWish } from '../steering/strand-words.js';
+import { ManualClock } from '../../test/doubles/manual-clock.js';
+import type { JournalRecord } from './journal-record.js';
+import { UsageFile } from './usage-file.js';
+import { Watcher, type WatcherOptions } from './watcher.js';
+
+const config = {
+  ...{ name: 'fibre', device: 'wan0', addresses: [], gateways: [], network: 'n', class: 'x' },
+  ...{ rateMbps: undefined, billing: 'flat', capGB: undefined, profile: 'fixed' },
+  ...{ quality: undefined, mtu: undefined, trusted: true },
+} as const;
+
+/** Strand 1 leads to a peer of ours, strand 2 to a stock one. */
+function stage(t: Test) {
+  const folder = mkdtempSync(join(tmpdir(), 'ww-watcher-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const clock = new ManualClock();
+  const startMs = clock.now();
+  const monotonic = () => BigInt(Math.round((clock.now() - startMs) * 1e6)) + 5_000_000_000n;
+  const state = {
+    isAdopting: false,
+    down: 0,
+    pid: 7 as number | undefined,
+    avoid: new Map<number, number>(),
+    silent: new Set<number>(),
+    probes: new Map<number, ProbeWish>(),
+    records: [] as JournalRecord[],
+    errors: [] as unknown[],
+    judged: 0,
+    found: {} as Partial<Quality>,
+  };
+  const strandOf = (id: number) => ({
+    ...{ id, peer: id, name: `fibre-${String(id)}`, peerLink: 'wan0', family: 4, mtu: 1450 },
+    ...{ local: '192.0.2.1', remote: `198.51.100.${String(id)}`, down: 0 },
+    link: { id: 1, config, ifindex: 2, up: true, addresses: {}, gateways: {}, mtu: 1500 },
+  });
+  const node = { site: 'cloud', port: 4790, links: [] };
+  const peers = [
+    { id: 1, node: { ...node, name: 'cloud' }, strands: [strandOf(1)] },
+    { id: 2, node: { ...node, name: 'stock', stock: true }, strands: [strandOf(2)] },
+  ];
+  const nothing = { txBytes: 0, rxBytes: 0, txPackets: 0, rxPackets: 0 };
+  const options = {
+    plane: {
+      generation: 1,
+      strands: {
+        avoid: (id: number) => state.avoid.get(id) ?? 0,
+        setAvoid: (id: number, bits: number) => state.avoid.set(id, bits),
+        silent: (id: number) => state.silent.has(id),
+        endSilence: (id: number) => state.silent.delete(id),
+        probe: (id: number, wish: ProbeWish) => state.probes.set(id, wish),
+        measured: () => measuresOf(quality.encode(state.found)),
+        carried: () => nothing,
+      },
+    },
+    steering: {
+      get isAdopting() {
+        return state.isAdopting;
+      },
+      rules: { all: [], slas: [] },
+      peers: { all: peers, down: () => state.down, takeDown: () => state.down },
+    },
+    links: () => [],
+    prober: {
+      look: () => undefined,
+      get pid() {
+        return state.pid;
+      },
+    },
+    journal: { write: (records: readonly JournalRecord[]) => state.records.push(...records) },
+    usage: new UsageFile(folder, silentLogger()),
+    judged: () => state.judged++,
+    ...{ clock, monotonic },
+    log: { ...silentLogger(), error: (...of: unknown[]) => state.errors.push(of) },
+  } as unknown as WatcherOptions;
+  const watcher = new Watcher(options);
+  t.teardown(() => watcher[Symbol.dispose]());
+  return { state, clock, watcher };
+}
+
+t.test(
+  'while a former life is adopted nothing is judged; then what it held back stays so',
+  async (t) => {
+    const { state, clock, watcher } = stage(t);
+    state.isAdopting = true;
+    state.avoid.set(1, 1);
+    watcher.start();
+    await clock.advance(1_000);
+    t.strictSame([state.probes.size, state.records.length], [0, 0]);
+    state.isAdopting = false;
+    await clock.advance(200);
+    t.match(state.records[0], { type: 'setup', adopt: [[1, 1]] });
+    t.equal(state.judged, 1);
+  },
+);
+
+t.test(
+  'a stock peer is not asked for what it does not answer; its strand is held by its link alone',
+  async (t) => {
+    const { state, clock, watcher } = stage(t);
+    watcher.start();
+    t.match(state.probes.get(1), { interval_us: 20_000, flags: 1 });
+    t.match(state.probes.get(2), { interval_us: 0, return_rate: 100 });
+    state.down = downReasons.carrier;
+    await clock.advance(200);
+    t.equal(state.avoid.get(2), 1);
+    state.down = downReasons.operator;
+    await clock.advance(200);
+    t.equal(state.avoid.get(2), 0);
+    t.match(watcher.answer().strands[1], { state: 'unmeasured', why: /stock/, intervalMs: 0 });
+  },
+);
+
+t.test('without a prober a silence ends after a while, with one it does not', async (t) => {
+  const { state, clock, watcher } = stage(t);
+  state.silent.add(1);
+  watcher.start();
+  await clock.advance(20_000);
+  t.ok(state.silent.has(1));
+  state.pid = undefined;
+  await clock.advance(9_000);
+  t.ok(state.silent.has(1));
+  await clock.advance(1_500);
+  t.notOk(state.silent.has(1));
+  t.match(watcher.answer().prober, { running: false, pid: null });
+});
+
+t.test('what fails is told once, and tried again', async (t) => {
+  const { state, clock, watcher } = stage(t);
+  watcher.start();
+  state.probes.set = () => {
+    throw new Error('no map');
+  };
+  await clock.advance(1_000);
+  t.equal(state.errors.length, 1);
+  const { judged } = state;
+  Reflect.deleteProperty(state.probes, 'set');
+  await clock.advance(200);
+  t.equal(state.judged, judged + 1);
+});
