@@ -22,12 +22,12 @@ spec:
 `;
 
 function strandOf(id: number, name: string, more: Partial<SiteLink> = {}): WatchedStrand {
-  const link = {
+  const link: SiteLink = {
     ...{ name, device: name, addresses: [], gateways: [], network: 'internet', class: name },
-    ...{ rateMbps: undefined, billing: 'flat', capGB: undefined, profile: 'fixed' },
-    ...{ quality: undefined, mtu: undefined, trusted: true },
+    ...{ rateMbps: undefined, capGB: undefined, quality: undefined, mtu: undefined },
+    ...{ billing: 'flat', profile: 'fixed', trusted: true },
     ...more,
-  } as const;
+  };
   const where = { id, config: link, ifindex: 1, up: true, addresses: {}, gateways: {}, mtu: 1500 };
   return {
     ...{ id, name: `${name}-cloud/wan0`, link: where, peerLink: 'wan0', family: 4 },

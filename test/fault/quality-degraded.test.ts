@@ -18,7 +18,7 @@ interface Fault {
 const loss = '{lossPercent: 1}';
 const faults: readonly Fault[] = [
   { name: 'loss of 1 %', sla: loss, change: { loss: '1%', toward: 'cloud' }, leaves: false },
-  { name: 'loss of 5 %', sla: loss, change: { loss: '5%', toward: 'cloud' }, leaves: true },
+  { name: 'loss of 5 %', sla: loss, change: { loss: '5%' }, leaves: true },
   { name: 'loss of 30 %', sla: loss, change: { loss: '30%', toward: 'cloud' }, leaves: true },
   { name: 'four times the RTT', sla: '{rttMs: 60}', change: { delay: '40ms' }, leaves: true },
   { name: 'jitter of 50 ms', sla: '{jitterMs: 5}', change: { jitter: '50ms' }, leaves: true },

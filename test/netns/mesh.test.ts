@@ -95,7 +95,7 @@ t.test('each request on the link of its user', async (t) => {
     await lab.set('edge/wan0', { down: true });
     await sleep(1_500);
     await lab.set('edge/wan0', { up: true });
-    await sleep(1_000);
+    await sleep(2_000);
     const at = app.answered.length;
     await sleep(700);
     const answered = await app.finish();

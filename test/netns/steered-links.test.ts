@@ -2,6 +2,7 @@
 /** What happens to links under a steered wire: gone, back, renumbered, unreachable, small; and large packets on it. */
 import t, { type Test } from 'tap';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Eye } from '../stage/eye.js';
 import { pings } from '../stage/load.js';
 import { edgeSite, policy, Sites, type SiteName } from '../stage/sites.js';
 import { ef, indexOf, refreshed, server, server6, statusOf, used, wan } from '../stage/steered.js';
@@ -43,8 +44,12 @@ async function reaches(t: Test, to: string, tos = 0, bytes = 56): Promise<void> 
   );
 }
 
-/** Hold which of the edge's links carries the unmarked sessions. */
+/** Hold which of the edge's links carries the unmarked sessions, once it is trusted after a failure. */
 async function leavesBy(t: Test, link: 'fibre' | 'lte'): Promise<void> {
+  await until(`${link} is trusted`, () => {
+    using eye = new Eye(sites.pins('edge'));
+    return eye.strand(link === 'fibre' ? 'fibre-cloud/wan0' : 'lte-cloud/wan1').avoid === 0;
+  });
   const [fibre, lte] = await used(sites, () =>
     pings(sites.pod, server, { count: 100, intervalMs: 2 }),
   );
@@ -61,7 +66,6 @@ t.test('a link goes down under load, and sessions go on over the other', async (
   t.ok(sent - received <= 2, `${String(sent - received)} of ${String(sent)} lost`);
   await leavesBy(t, 'fibre');
   await sites.lab.set('edge/wan1', { up: true });
-  await sleep(500);
   await leavesBy(t, 'lte');
 });
 
