@@ -2,14 +2,16 @@
 /**
  * Removes interfaces of this forwarder that nobody knows any more, from every
  * namespace that a process is in. They are told by their alias, which names
- * the forwarder and its network namespace.
+ * the forwarder and its network namespace. One that has no alias yet is either
+ * being made, which takes a moment, or its forwarder was killed just then.
  *
  * Run once at the start, after `adopt`, before Requests are served.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../api/log/log.js';
-import { findLinks } from './links/session.js';
+import { findLinks, findNamed } from './links/session.js';
 import { aliasPrefix, type Reaper, type Wires } from './mechanisms/kernel/index.js';
-import { openPlace, placeKey, type Namespaces } from './namespaces/namespaces.js';
+import { openPlace, placeKey, type Namespaces, type Place } from './namespaces/namespaces.js';
 
 /** Whose interfaces, and who deletes them. */
 export interface SweepOptions {
@@ -23,13 +25,15 @@ export interface SweepOptions {
 /** How many interfaces were removed; a namespace that cannot be looked into is left alone. */
 export async function sweep(options: SweepOptions): Promise<number> {
   const { forwarder, namespaces, wires, reaper, log } = options;
+  const halfMade: HalfMade[] = [];
   const prefix = aliasPrefix(forwarder);
   const isKnown = (id: string): boolean => wires.get(id) !== undefined;
   const going: Promise<void>[] = [];
   for (const place of await namespaces.all()) {
     try {
       using netns = await openPlace(place);
-      for (const { name, alias } of await findLinks(netns)) {
+      for (const { name, alias, ...link } of await findLinks(netns)) {
+        if (link.halfMade && alias === '') halfMade.push({ place, name, index: link.index });
         if (!alias.startsWith(prefix) || isKnown(alias.slice(prefix.length))) continue;
         log.info({ link: name, netns: placeKey(place.id), alias }, 'leftover swept');
         going.push(reaper.delete([{ place, name, alias }]));
@@ -38,6 +42,37 @@ export async function sweep(options: SweepOptions): Promise<number> {
       log.debug({ netns: placeKey(place.id), err: reason }, 'namespace not looked into');
     }
   }
+  for (const { place, name } of await stillHalfMade(halfMade)) {
+    log.info({ link: name, netns: placeKey(place.id) }, 'half-made leftover swept');
+    going.push(reaper.delete([{ place, name, alias: '' }]));
+  }
   const settled = await Promise.allSettled(going);
   return settled.filter(({ status }) => status === 'fulfilled').length;
+}
+
+interface HalfMade {
+  readonly place: Place;
+  readonly name: string;
+  readonly index: number;
+}
+
+/** Far more than a forwarder takes to give a link its alias. */
+const makingMs = 1_000;
+
+async function stillHalfMade(seen: readonly HalfMade[]): Promise<readonly HalfMade[]> {
+  if (seen.length === 0) return [];
+  await sleep(makingMs);
+  const still = await Promise.all(seen.map(isStillHalfMade));
+  return seen.filter((_, at) => still[at]);
+}
+
+async function isStillHalfMade({ place, name, index }: HalfMade): Promise<boolean> {
+  try {
+    using netns = await openPlace(place);
+    const [link] = await findNamed(netns, [name]);
+    return link?.halfMade === true && link.alias === '' && link.index === index;
+  } catch {
+    // Gone with its namespace, or not ours to look into.
+    return false;
+  }
 }

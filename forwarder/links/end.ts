@@ -52,6 +52,8 @@ export interface FoundEnd {
   readonly name: string;
   readonly mac: string;
   readonly alias: string;
+  /** It was made and has no alias yet: its forwarder is at it, or was killed then. */
+  readonly halfMade: boolean;
   readonly mtu: number;
   readonly up: boolean;
   /** It sends what it is given: the other end is up, and the kernel has noticed. */

@@ -31,6 +31,9 @@ export const ownProtocol = 87 as RouteProtocol;
 /** The least metric of routes of ours. IPv6 ones go before the 1024 of others, instead of being joined with them. */
 export const leastMetric = { v4: 0, v6: 512 } as const;
 
+/** Ours alone: a link is in it until it has its alias, which the kernel does not take at once with its name. */
+export const halfMadeGroup = 0x57_57_00_58;
+
 const change = flags.request | flags.ack;
 
 /** IFLA_INET6_ADDR_GEN_MODE and IN6_ADDR_GEN_MODE_* of linux/if_link.h. */
@@ -138,8 +141,8 @@ function addVeth(out: AttrStream, near: NewEnd, far: NewEnd, farFd: number): voi
   formatLinkMessage({ kind: 'link', data: { index: near.index }, attrs }, out);
 }
 
-function attrsOf({ mac, mtu }: NewEnd): LinkAttrs {
-  return linkAttrs({ mac, mtu });
+function attrsOf({ mac, mtu, group = 0 }: NewEnd): LinkAttrs {
+  return linkAttrs({ mac, mtu, ...(group === 0 ? {} : { group }) });
 }
 
 function address(out: AttrStream, index: number, { family, bytes, length }: Prefix): void {

@@ -8,6 +8,8 @@ export interface NewEnd {
   readonly name: string;
   readonly mac: string;
   readonly mtu: number;
+  /** 0 where not given. */
+  readonly group?: number;
 }
 
 /** What of a link is to be changed. */

@@ -20,6 +20,7 @@ const found: FoundEnd = {
   name: 'nsm-1',
   mac: '02:00:00:00:00:01',
   alias: 'wanwire:f:1',
+  halfMade: false,
   mtu: 9000,
   up: true,
   running: true,
@@ -101,7 +102,7 @@ t.test(
   'a new end: link-local addresses off and alias on before it comes up, routes after',
   async (t) => {
     t.same(planEnd(wanted, freshEnd(wanted, 7, 8)).map(describe), [
-      'set link 7 alias wanwire:f:1 noLinkLocal',
+      'set link 7 alias wanwire:f:1 group 0 noLinkLocal',
       'set link 7 up',
       'add address 10.0.0.1/32',
       'add address fd00::1/128',
@@ -174,7 +175,7 @@ t.test('others are looked for only where a way is new and its metric anybody’s
 t.test('a loose filter of sources, set with the rest and once', async (t) => {
   const loose = { ...wanted, looseFilter: true, routes: [], addresses: [], neighbours: [] };
   t.same(planEnd(loose, freshEnd(loose, 7, 8)).map(describe), [
-    'set link 7 alias wanwire:f:1 looseFilter',
+    'set link 7 alias wanwire:f:1 group 0 looseFilter',
     'set link 7 up',
   ]);
   t.same(planEnd(loose, { ...found, routes: [], neighbours: [], looseFilter: true }), []);

@@ -20,7 +20,13 @@ export function planEnd(wanted: WantedEnd, found: FoundEnd): readonly Operation[
 export function freshEnd(wanted: WantedEnd, index: number, peer: number): FoundEnd {
   const { name, mac, mtu } = wanted;
   const empty = { alias: '', addresses: [], failed: [], routes: [], neighbours: [] };
-  const raw = { up: false, running: false, autoLinkLocal: true, looseFilter: false };
+  const raw = {
+    halfMade: true,
+    up: false,
+    running: false,
+    autoLinkLocal: true,
+    looseFilter: false,
+  };
   return { index, name, mac, mtu, peer, ...raw, ...empty };
 }
 
@@ -40,6 +46,7 @@ function planLink(wanted: WantedEnd, found: FoundEnd): readonly Operation[] {
     ...(wanted.mac === found.mac ? {} : { mac: wanted.mac }),
     ...(wanted.mtu === found.mtu ? {} : { mtu: wanted.mtu }),
     ...(wanted.alias === found.alias ? {} : { alias: wanted.alias }),
+    ...(found.halfMade ? { group: 0 } : {}),
     // Ours needs no duplicate detection, for which the kernel would walk all routes twice.
     ...(found.autoLinkLocal && (wanted.silent === true || wanted.addresses.length > 0)
       ? { noLinkLocal: true as const }

@@ -22,6 +22,7 @@ import { addressText, families, prefixText } from './ip.js';
 import {
   addressMode,
   flags,
+  halfMadeGroup,
   leastMetric,
   ownProtocol,
   sourceFilter,
@@ -85,6 +86,7 @@ export function linksOf({ objects }: Answer): readonly FoundLink[] {
       name: attrs.ifname ?? '',
       mac: macText(attrs.address ?? Buffer.alloc(0)),
       alias: attrs.ifalias ?? '',
+      halfMade: attrs.group === halfMadeGroup,
       mtu: attrs.mtu ?? 0,
       up: data.flags?.up ?? false,
       running: attrs.operstate === operstateUp,

@@ -7,6 +7,7 @@ import { Connection } from '../../api/gen/connection.js';
 import { silentLogger } from '../../api/log/log.js';
 import { adopt } from '../../forwarder/adopt.js';
 import { kernelFacets } from '../../forwarder/chain.js';
+import { halfMadeGroup } from '../../forwarder/links/message.js';
 import type { Wish } from '../../forwarder/mechanisms/kernel/index.js';
 import { Records } from '../../forwarder/records.js';
 import { sweep } from '../../forwarder/sweep.js';
@@ -95,6 +96,20 @@ t.test('what nobody knows is swept, but only our own', async (t) => {
   const left = (await client.ip('link')).map(({ ifname }) => ifname).sort();
   t.same(left, ['lo', 'mine', 'mine-2', 'others', 'others-2']);
   t.equal((await endpoint.ip('link')).length, 1);
+});
+
+t.test('what was being made when its forwarder was killed is swept', async (t) => {
+  const [client] = await peopled(t);
+  const group = String(halfMadeGroup);
+  for (const name of ['half', 'named', 'others']) {
+    const made = name === 'others' ? [] : ['group', group];
+    await client.ip('link', 'add', name, ...made, 'type', 'veth', 'peer', 'name', `${name}-2`);
+  }
+  await client.ip('link', 'set', 'named', 'alias', 'mine');
+  const { wires, namespaces, reaper } = await wiring(t);
+  t.equal(await sweep({ forwarder, namespaces, wires, reaper, log }), 1);
+  const left = (await client.ip('link')).map(({ ifname }) => ifname).sort();
+  t.same(left, ['lo', 'named', 'named-2', 'others', 'others-2']);
 });
 
 t.test('a client in a namespace is found by its inode', async (t) => {

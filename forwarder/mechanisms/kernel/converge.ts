@@ -12,6 +12,7 @@ import { KernelError } from '../../../api/errors/kernel-error.js';
 import { WireError } from '../../../api/errors/wire-error.js';
 import type { Netns } from '../../../bpf/netns/netns.js';
 import type { FoundEnd } from '../../links/end.js';
+import { halfMadeGroup } from '../../links/message.js';
 import { freshEnd, planEnd } from '../../links/plan.js';
 import { apply, findEnd, lookBeside, running } from '../../links/session.js';
 import { openPlace, placeKey } from '../../namespaces/namespaces.js';
@@ -79,8 +80,8 @@ async function make({ near, far, wish }: Convergence): Promise<Indexes> {
     [
       {
         op: 'add-veth',
-        near: { ...endOf(client), index: indexes.near },
-        far: { ...endOf(endpoint), index: indexes.far },
+        near: { ...endOf(client), index: indexes.near, group: halfMadeGroup },
+        far: { ...endOf(endpoint), index: indexes.far, group: halfMadeGroup },
       },
       ...planEnd(client.wanted, fresh),
     ],
