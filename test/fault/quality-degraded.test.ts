@@ -93,6 +93,7 @@ t.test('each link gets its fault, and they are watched for twelve seconds', asyn
     if (leaves)
       t.ok((took ?? Infinity) < longestMs, `${name}: left after ${String(took?.toFixed(0))} ms`);
     else t.equal(took, undefined, `${name}: not left`);
-    t.ok(moves <= (link === flapping ? 2 : 1), `${name}: ${String(moves)} moves`);
+    // A link that was silent for a moment is taken again after its hold-down, once.
+    t.ok(moves <= 2, `${name}: ${String(moves)} moves`);
   }
 });
