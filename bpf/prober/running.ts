@@ -31,7 +31,7 @@ export function findProber(directory: string): RunningProber | undefined {
 export async function endProber(directory: string, pid: number, patienceMs = 2_000): Promise<void> {
   const gone = async (): Promise<boolean> => {
     const late = performance.now() + patienceMs;
-    while (isProberOf(directory, pid)) {
+    while (isProberOf(directory, pid) || isEnding(pid)) {
       if (performance.now() > late) return false;
       await sleep(lookMs);
     }
@@ -52,6 +52,18 @@ function isProberOf(directory: string, pid: number): boolean {
       return false;
     }
     return of === directory || idOf(of) === idOf(directory);
+  } catch {
+    return false;
+  }
+}
+
+/** It has no memory and thus no arguments any more, and may still have its sockets and its lock. */
+function isEnding(pid: number): boolean {
+  try {
+    const proc = `/proc/${String(pid)}`;
+    const [name, state] =
+      /\((.*)\) (\S)/s.exec(readFileSync(`${proc}/stat`, 'utf8'))?.slice(1) ?? [];
+    return name === processName && state !== 'Z' && readFileSync(`${proc}/cmdline`).length === 0;
   } catch {
     return false;
   }
