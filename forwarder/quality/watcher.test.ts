@@ -36,6 +36,11 @@ function stage(t: Test) {
     errors: [] as unknown[],
     judged: 0,
     found: {} as Partial<Quality>,
+    jumpMs: 0,
+  };
+  const wall = {
+    now: () => clock.now() + state.jumpMs,
+    after: (...args: Parameters<ManualClock['after']>) => clock.after(...args),
   };
   const strandOf = (id: number) => ({
     ...{ id, peer: id, name: `fibre-${String(id)}`, peerLink: 'wan0', family: 4, mtu: 1450 },
@@ -78,7 +83,7 @@ function stage(t: Test) {
     journal: { write: (records: readonly JournalRecord[]) => state.records.push(...records) },
     usage: new UsageFile(folder, silentLogger()),
     judged: () => state.judged++,
-    ...{ clock, monotonic },
+    ...{ clock: wall, monotonic },
     log: { ...silentLogger(), error: (...of: unknown[]) => state.errors.push(of) },
   } as unknown as WatcherOptions;
   const watcher = new Watcher(options);
@@ -145,4 +150,39 @@ t.test('what fails is told once, and tried again', async (t) => {
   Reflect.deleteProperty(state.probes, 'set');
   await clock.advance(200);
   t.equal(state.judged, judged + 1);
+});
+
+t.test('a clock of the day that jumps is told, and nothing is judged by it', async (t) => {
+  const { state, clock, watcher } = stage(t);
+  watcher.start();
+  let probes = 0n;
+  const went = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 20) {
+      const sent = ++probes;
+      state.found = { srtt_ns: 10e6, rttvar_ns: 1e6, sent, judged: sent, received: sent };
+      await clock.advance(20);
+    }
+  };
+  await went(2_000);
+  const before = state.records.length;
+  const hourMs = 3_600_000;
+  for (const jumpMs of [hourMs, -hourMs]) {
+    state.jumpMs = jumpMs;
+    await went(2_000);
+  }
+  const since = state.records.slice(before);
+  t.notOk(
+    since.some(({ type }) => type === 'event'),
+    'no decision',
+  );
+  const samples = since.flatMap((one) => (one.type === 'sample' ? [one] : []));
+  const steps = (times: readonly number[]) => times.slice(1).map((at, n) => at - (times[n] ?? 0));
+  const own = samples.filter(({ sample }) => sample.strand === 1);
+  t.ok(own.length >= 3, 'it goes on');
+  t.ok(steps(own.map(({ sample }) => sample.atMs)).every((ms) => ms > 0 && ms < 2_000));
+  t.ok(
+    steps(own.map(({ wallMs }) => wallMs)).some((ms) => ms < 0),
+    'the time of the day is told',
+  );
+  t.strictSame([state.avoid.get(1) ?? 0, state.errors], [0, []]);
 });
