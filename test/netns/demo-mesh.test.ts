@@ -14,7 +14,7 @@ t.test('boss and minion', async (t) => {
   const report = `${folder}/report.md`;
   const { code, said, errors, leavings } = await demo(t, ['--seconds=1', `--report=${report}`]);
   t.equal(code, 0, errors);
-  for (const part of ['1  Each', '2  Cut', '3  Restore', '4  Swap', '5  The sum']) {
+  for (const part of ['1  Each', '2  Cut', '3  Restore', '4  Swap', '5  Brown', '6  The sum']) {
     t.match(said, part);
   }
   t.match(said, /requests +\d{3,}, failed 0/);

@@ -46,7 +46,7 @@ export function meshLab(): LabFile {
 /** The edge's file with these http rules. */
 export function meshEdge({ boss, minion }: MeshRules): string {
   const policy = `  classes:
-    low-latency: {links: [{class: low-latency}], fallback: [best-effort]}
+    low-latency: {links: [{class: low-latency}], sla: ${sla}, fallback: [best-effort]}
   rules:
     - {name: boss, match: {http: {headers: {user: boss}}}, class: ${boss}}
     - {name: minion, match: {http: {headers: {user: minion}}}, class: ${minion}}
@@ -54,6 +54,9 @@ export function meshEdge({ boss, minion }: MeshRules): string {
 `;
   return edgeSite(policy, quality);
 }
+
+/** What the class of the fibre is promised, as the policy says it. */
+export const sla = '{rttMs: 200, lossPercent: 2}';
 
 /** A link that is back is trusted sooner than is usual, and all its sessions come home at once: a story is short. */
 const quality = 'quality: {holdDownMs: 500, returnPerSecond: 0}';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The demo of boss and minion, act by act: a request's header decides its WAN link, through a real
- * Envoy; the better link is cut and restored under load, the policy swapped. Each act rejects when
- * what it shows is not so.
+ * Envoy; the better link becomes a black hole and is restored under load, the policy is swapped, and
+ * at last the link loses some of its packets. Each act rejects when what it shows is not so.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Counts } from '../../audit/types.js';
@@ -17,6 +17,7 @@ import {
   meshEdge,
   others,
   shapes,
+  sla,
   wishes,
   type MeshRules,
 } from './files.js';
@@ -24,6 +25,7 @@ import { Live, type Terminal } from './live.js';
 import type { Told } from './told.js';
 import { judge, milliseconds, showTally, sum } from './tables.js';
 import { tally, type Tally } from './tally.js';
+import { verdictOf } from './verdict.js';
 import { allOn, either, nowMs, rightAfter, rightBefore, Timeline } from './timeline.js';
 
 /** What the acts work with. */
@@ -62,6 +64,7 @@ export async function story(stage: Stage): Promise<Seen> {
   await cut(stage, timeline);
   await restore(stage, timeline);
   await swap(stage, timeline);
+  await brownout(stage, timeline);
   const resets = (await resetsOf(cast.sites)) - resetsBefore;
   return sums(stage, timeline, resets);
 }
@@ -94,10 +97,11 @@ async function steady(stage: Stage, timeline: Timeline): Promise<void> {
 
 async function cut(stage: Stage, timeline: Timeline): Promise<void> {
   const { told, cast } = stage;
-  told.screen.title('2  Cut the low-latency link under load');
-  told.screen.row('command', `wanwire lab set ${cutLink} --down`);
+  told.screen.title('2  Cut the low-latency link under load: a black hole, and no carrier tells');
+  told.screen.row('command', `wanwire lab set ${cutLink} --loss 100%`);
   timeline.changing('cutting', either(rightBefore, allOn('lte')), 'cut');
-  await cast.sites.lab.set(cutLink, { down: true });
+  await cast.sites.lab.set(cutLink, { loss: '100%' });
+  await decided(stage, ['down']);
   await sleep(settleMs, undefined, { signal: stage.signal });
   timeline.settled('cut', allOn('lte'));
   await look(stage, timeline, 'cut', 'cutting');
@@ -106,9 +110,10 @@ async function cut(stage: Stage, timeline: Timeline): Promise<void> {
 async function restore(stage: Stage, timeline: Timeline): Promise<void> {
   const { told, cast } = stage;
   told.screen.title('3  Restore it');
-  told.screen.row('command', `wanwire lab set ${cutLink} --up`);
+  told.screen.row('command', `wanwire lab set ${cutLink} --loss none`);
   timeline.changing('restoring', either(rightBefore, allOn('lte')), 'restored');
-  await cast.sites.lab.set(cutLink, { up: true });
+  await cast.sites.lab.set(cutLink, { loss: 'none' });
+  await decided(stage, ['returning', 'up']);
   await sleep(settleMs, undefined, { signal: stage.signal });
   timeline.settled('restored', rightBefore);
   await look(stage, timeline, 'restored', 'restoring');
@@ -124,6 +129,25 @@ async function swap(stage: Stage, timeline: Timeline): Promise<void> {
   await sleep(settleMs, undefined, { signal: stage.signal });
   timeline.settled('swapped', rightAfter);
   await look(stage, timeline, 'swapped', 'swapping');
+}
+
+async function brownout(stage: Stage, timeline: Timeline): Promise<void> {
+  const { told, cast } = stage;
+  told.screen.title('5  Brown out: the low-latency link answers, and loses packets');
+  told.screen.row('policy', `class low-latency  sla ${sla}`);
+  told.screen.row('command', `wanwire lab set ${cutLink} --loss 5%`);
+  timeline.changing('browning', either(rightAfter, allOn('lte')), 'brownout');
+  await cast.sites.lab.set(cutLink, { loss: '5%' });
+  await decided(stage, ['degraded']);
+  await sleep(settleMs, undefined, { signal: stage.signal });
+  timeline.settled('brownout', allOn('lte'));
+  await look(stage, timeline, 'brownout', 'browning');
+}
+
+/** Wait for the forwarder's decision, and tell it. */
+async function decided({ told, cast, signal }: Stage, states: readonly string[]): Promise<void> {
+  const { tookMs, state, why } = await verdictOf(cast.sites, links[0].name, states, signal);
+  told.screen.row('decision', `${milliseconds(tookMs)}: ${links[0].name} ${state}: ${why}`);
 }
 
 /** Look on for a while, and tell what became of the requests of this phase, and of those that met the change before it. */
@@ -171,7 +195,7 @@ async function sums(stage: Stage, timeline: Timeline, resets: number): Promise<S
     phases.map((phase) => [phase.name, tally(load.answered, load.sights, phase, phases)]),
   );
   const all = [...tallies.values()].flat();
-  told.screen.title('5  The sum');
+  told.screen.title('6  The sum');
   const wrong = sum(all, 'wrong');
   told.screen.row(
     'requests',
