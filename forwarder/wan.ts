@@ -22,7 +22,9 @@ import { nodeOf } from './mechanisms/vxlan/self.js';
 import { NodePolicies } from './operator/node-policies.js';
 import { AppliedPolicies } from './operator/policies.js';
 import { serveOperator } from './operator/server.js';
+import { figuresOf, metricsOf } from './quality/figures.js';
 import { Journal } from './quality/journal.js';
+import { LinkNews } from './quality/link-news.js';
 import { keptProber } from './quality/prober-care.js';
 import { UsageFile } from './quality/usage-file.js';
 import { Watcher } from './quality/watcher.js';
@@ -105,16 +107,29 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const folder = stateFolder(config);
   const prober = keptProber(directory, log);
   await prober.start();
-  const reach = new Reach({ steering, events, answers: (peer) => steering.peers.answers(peer) });
+  const holdMs = config.WANWIRE_HOLD;
+  const reach = new Reach({
+    ...{ steering, peers: steering.peers, events, holdMs, clock: systemClock },
+    answers: (peer) => steering.peers.answers(peer),
+    figures: (peer) => metricsOf(figuresOf(watcher.figures().filter((one) => one.peer === peer))),
+  });
   const watcher = own(
     new Watcher({
       ...{ plane, steering, prober, log, clock: systemClock },
-      judged: () => reach.look(),
+      judged: () => {
+        reach.look();
+        news.look();
+      },
       links: () => underlay.links,
       journal: new Journal({ folder, log }),
       usage: new UsageFile(folder, log),
     }),
   );
+  const news = new LinkNews({
+    links: () => underlay.links,
+    strands: () => watcher.figures(),
+    now: () => systemClock.now(),
+  });
   const gateway = new Gateway({ forwarder: name, log });
   const again = new AskAgain(log);
   const retell = (): void => {
@@ -123,15 +138,14 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   };
   const node = { name: `${name}@${site.name}`, site: site.name, port, home };
   const self = { ...node, links: () => underlay.links, steering };
-  const holdMs = config.WANWIRE_HOLD;
-  const wan = { steering, gateway, again, self, holdMs };
+  const wan = { steering, gateway, again, self, holdMs, reach };
   underlay.onChange(() => void stamps.follow(underlay.links));
   followLinks(wan, underlay, retell, log);
   followFiles({ steering, underlay, files, policies, log });
   const addressesOf = (wire: string): readonly string[] =>
     events.get(wire)?.context?.ipContext?.srcIpAddrs ?? [];
   const feed = own(new SessionFeed({ plane, clock: systemClock }));
-  const operator = hand({ about, steering, policies, feed, watcher, folder, addressesOf });
+  const operator = hand({ about, steering, policies, feed, watcher, news, folder, addressesOf });
   routed();
   const socket = await serveOperator({ operator, path, log });
   undo.push(() => socket.close());

@@ -10,6 +10,7 @@ import {
   type Connection,
   type MonitorScopeSelector,
 } from '../gen/connection.js';
+import { waitOf, withoutWait } from './link-metrics.js';
 import { selects } from './selector.js';
 
 /** The store; ids and indexes are this hop's own. */
@@ -43,6 +44,14 @@ export class ConnectionEvents {
     const connection = this.#connections.get(id);
     if (connection === undefined || connection.state === State.DOWN) return;
     this.update({ ...connection, state: State.DOWN });
+  }
+
+  /** The same, and it is not only that its links are: there is nothing to wait for. */
+  lost(id: string): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    if (connection.state === State.DOWN && waitOf(connection) === undefined) return;
+    this.update({ ...withoutWait(connection), state: State.DOWN });
   }
 
   /** Closed. Says nothing of an unknown one. */

@@ -6,6 +6,9 @@
  *
  * `GET /quality/events?since=MS` answers the journal's lines (`journal-record.ts`) of all types from
  * wall clock MS on, with the setup that was in force then before them (`journal-file.ts`).
+ *
+ * `GET /quality/watch` answers a {@link QualityNews} a line, for as long as it is read: what is so,
+ * then what changes (`link-news.ts`).
  */
 import type { Sla } from '../quality/engine.js';
 import type { ProfileName } from '../quality/profiles.js';
@@ -79,6 +82,19 @@ export interface QualityAnswer {
   readonly slas: readonly QualitySla[];
   readonly links: readonly QualityLink[];
   readonly strands: readonly QualityStrand[];
+}
+
+/** How good links are: each as its best strand. */
+export interface QualityNews {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly links: readonly {
+    readonly name: string;
+    readonly state: 'up' | 'degraded' | 'down';
+    readonly rttMs: number | null;
+    readonly jitterMs: number | null;
+    readonly lossPercent: number | null;
+  }[];
 }
 
 /** An SLA as the answer has it. */

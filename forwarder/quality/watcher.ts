@@ -18,11 +18,13 @@ import { addressBytes } from '../steering/strands.js';
 import type { Link } from '../underlay/link.js';
 import { qualityAnswer } from './answer.js';
 import { Engine, type StepResult } from './engine.js';
+import type { FigureStrand } from './figures.js';
 import type { Journal } from './journal.js';
 import type { JournalRecord, SetupRecord } from './journal-record.js';
 import { Roster } from './roster.js';
 import { Sampling } from './sampling.js';
 import { sessionCounts, sessionsOf } from './session-counts.js';
+import { settingsOf } from './settings.js';
 import type { QualityEvent } from './states.js';
 import { meteredOf } from './strand-meters.js';
 import { Stranded, type SessionCount } from './stranded.js';
@@ -132,6 +134,19 @@ export class Watcher implements Disposable {
       avoid: (id) => plane.strands.avoid(id),
       intervalMs: (id) => this.#last.intervalsMs.get(id) ?? 0,
     });
+  }
+
+  /** How good each strand is now, as it is told to others. */
+  figures(): readonly FigureStrand[] {
+    const { steering, plane } = this.#options;
+    this.#roster.look();
+    return this.#roster.strands.map(({ id, link, peerName, isProbed }) => ({
+      link: link.config.name,
+      peer: peerName,
+      isUsable: steering.peers.down(id) === 0 && !plane.strands.silent(id),
+      judged: this.#last.states.get(id),
+      detectionMs: isProbed ? settingsOf(link.config).detectionMs : undefined,
+    }));
   }
 
   /** Judge now; what fails is told, once, and the next tick tries again. */
