@@ -238,6 +238,15 @@ struct {
 
 struct {
 	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WW_STRANDS);
+	__type(key, __u32);
+	__type(value, struct ww_large);
+} large SEC(".maps");
+
+struct {
+	PINNED;
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, struct ww_sender);

@@ -48,6 +48,7 @@ struct ww_control {
 	__u32 probe_port; /* UDP, that this node's probes come from; 0: there is no prober */
 	__u32 prober_pid; /* these two are the prober's words too */
 	__u32 prober_version; /* WW_PROBER */
+	__u32 large_port; /* as probe_port; of its large probes */
 };
 
 /* Map `ports`: ifindex of a wire's host end -> number of the wire (__u32). */

@@ -114,6 +114,7 @@ export const control = new Struct('ww_control', {
 });
 /** One wire: map `wires`. */
 export const wire = new Struct('ww_wire', {
+  large_port: u32,
   flags: u32,
   port: u32,
   target: u32,

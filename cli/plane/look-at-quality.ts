@@ -74,6 +74,10 @@ const answerSchema: z.ZodType<QualityAnswer> = z.looseObject({
 const patienceMs = 1_000;
 
 /** See the head of this file. `site` is that of the file, where one was given. */
+      mtu: z.int(),
+      deviceMtu: z.int(),
+      mtuProbed: z.boolean(),
+      largeIntervalMs: z.number(),
 export async function lookAtQuality(node: NodeChoice, site?: Site): Promise<QualityReading> {
   const tables = look(node, (maps, reading) => ({
     reading,

@@ -11,6 +11,7 @@ import type {
 } from '../../forwarder/operator/quality-answer.js';
 import { probeBytesADay } from '../../forwarder/quality/strand-meters.js';
 import type { LinkState } from '../../forwarder/quality/states.js';
+import { overhead } from '../../forwarder/steering/strands.js';
 import { monthOf, usedIn, type Usage } from '../../forwarder/quality/usage.js';
 import type { LinksReading } from './links-view.js';
 import { measuredBetween, type Measured } from './measured.js';
@@ -86,7 +87,7 @@ export function strandQualities(
   const told = new Map(now.answer?.strands.map((one) => [one.name, one]));
   return new Map(
     now.reading.plane.strands.map((strand) => {
-      const { name, probes } = strand;
+      const { name } = strand;
       const found = told.get(name);
       const names = (numbers: readonly number[]): readonly string[] =>
         numbers.flatMap((number) => classesOf(now, number));
@@ -233,7 +234,9 @@ export function bitsOf(word: number): readonly number[] {
 }
 
 /** The peer's probes cost as much, each, as ours. */
-function costOf({ bytes, sent, reflected }: PlaneStrand['probes'], intervalMs: number): number {
-  const own = probeBytesADay(bytes, intervalMs);
+function costOf(strand: PlaneStrand, intervalMs: number, largeIntervalMs = 0): number {
+  const { bytes, sent, reflected } = strand.probes;
+  const large = strand.mtu + overhead[strand.remote.includes(':') ? 6 : 4];
+  const own = probeBytesADay(bytes, intervalMs) + probeBytesADay(large, largeIntervalMs);
   return Math.round(own * (1 + (sent > 0 ? reflected / sent : 0)));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * What `GET /quality` of the operator's socket answers: the state of each strand as
- * the forwarder judges it now. Counters, addresses and MTU are read from the maps.
+ * the forwarder judges it now. Counters and addresses are read from the maps.
  * Every field is always there, with null for nothing. Percentages are of probes.
  *
  * `GET /quality/events?since=MS` answers the journal's lines (`journal-record.ts`) of all types from
@@ -84,6 +84,13 @@ export interface QualityAnswer {
   readonly strands: readonly QualityStrand[];
 }
 
+  /** The largest inner packet, and what the devices at both ends would carry. */
+  readonly mtu: number;
+  readonly deviceMtu: number;
+  /** Large probes are answered: `mtu` is what really passes. */
+  readonly mtuProbed: boolean;
+  /** Between two large probes while nothing changes; 0: there are none. */
+  readonly largeIntervalMs: number;
 /** How good links are: each as its best strand. */
 export interface QualityNews {
   /** Milliseconds since 1970. */

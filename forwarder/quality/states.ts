@@ -86,4 +86,17 @@ export interface ProberEvent {
 }
 
 /** One decision, and what it was made on. */
-export type QualityEvent = StrandEvent | StrandedEvent | ProberEvent;
+export type QualityEvent = StrandEvent | StrandedEvent | ProberEvent | MtuEvent;
+/** Other packets fit through a strand than before. */
+export interface MtuEvent {
+  readonly atMs: number;
+  readonly kind: 'mtu';
+  readonly strand: number;
+  readonly name: string;
+  readonly link: string;
+  readonly peer: string;
+  /** The largest inner packet, in bytes. */
+  readonly mtu: { readonly from: number; readonly to: number };
+  readonly why: string;
+}
+

@@ -37,11 +37,11 @@ export type Measures = { readonly [K in keyof layout.Quality]: number };
 /** Asked of every strand many times a second: faster than what reads any struct. */
 export function measuresOf(value: Buffer): Measures {
   const found: Record<string, number> = {};
-  for (const [name, offset, isWide] of measureFields) {
+  for (const [name, offset, isWide] of fields) {
     const low = value.readUInt32LE(offset);
     found[name] = isWide ? low + value.readUInt32LE(offset + 4) * 2 ** 32 : low;
   }
-  return found as Measures;
+  return found;
 }
 
 const measureFields = Object.entries(layout.quality.fields).map(
@@ -161,3 +161,15 @@ export class StrandWords {
     if (this.#probes.load32(id, offset) !== value) this.#probes.store32(id, offset, value);
   }
 }
+  /** Have one large probe sent, with so many bytes of UDP's payload; its number. */
+  askLarge(id: number, bytes: number): number {
+    const number = (this.#probes.load32(id, probeAt.large) + 1) & 0xffff;
+    this.#probes.store32(id, probeAt.large, ((bytes << 16) | number) >>> 0);
+    return number;
+  }
+
+  /** What became of the newest large probe. */
+  large(id: number): layout.Large | undefined {
+    return this.#large.get({ value: id });
+  }
+
