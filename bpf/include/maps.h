@@ -253,6 +253,23 @@ struct {
 	__type(value, __u32);
 } senders SEC(".maps");
 
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WW_STRANDS);
+	__type(key, __u32);
+	__type(value, struct ww_evidence);
+} evidence SEC(".maps");
+
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WW_STRANDS *WW_FOLLOWED);
+	__type(key, __u32);
+	__type(value, struct ww_followed);
+} followed SEC(".maps");
+
 /* Only user space reads and writes it. */
 struct {
 	PINNED;

@@ -6,6 +6,7 @@
  */
 import { bytes, Struct, type StructOf, u16, u16s, u32, u64, u64s, u8 } from './struct.js';
 
+export * from './evidence-layout.js';
 export * from './probe-layout.js';
 
 /** WW_LAYOUT. */
@@ -28,6 +29,8 @@ export const limits = {
   sent: 256,
   /** Bytes of a probe at least, behind UDP's header. */
   stamp: 44,
+  /** TCP segments of a strand that are followed at a time. */
+  followed: 8,
 } as const;
 
 /** WW_STAYS: `sla` of a session that leaves no strand because it is avoided. */
@@ -111,10 +114,10 @@ export const control = new Struct('ww_control', {
   probe_port: u32,
   prober_pid: u32,
   prober_version: u32,
+  large_port: u32,
 });
 /** One wire: map `wires`. */
 export const wire = new Struct('ww_wire', {
-  large_port: u32,
   flags: u32,
   port: u32,
   target: u32,

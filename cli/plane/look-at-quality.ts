@@ -62,10 +62,22 @@ const answerSchema: z.ZodType<QualityAnswer> = z.looseObject({
       lossPercent: figure,
       lossOutPercent: figure,
       lossBackPercent: figure,
+      tcp: z
+        .looseObject({
+          segments: z.int(),
+          resentPercent: z.number(),
+          rttMs: figure,
+          rttMinMs: figure,
+        })
+        .nullable(),
       breaks: numbers,
       avoidedBy: numbers,
       heldUntil: figure,
       intervalMs: z.number(),
+      mtu: z.int(),
+      deviceMtu: z.int(),
+      mtuProbed: z.boolean(),
+      largeIntervalMs: z.number(),
     }),
   ),
 });
@@ -74,10 +86,6 @@ const answerSchema: z.ZodType<QualityAnswer> = z.looseObject({
 const patienceMs = 1_000;
 
 /** See the head of this file. `site` is that of the file, where one was given. */
-      mtu: z.int(),
-      deviceMtu: z.int(),
-      mtuProbed: z.boolean(),
-      largeIntervalMs: z.number(),
 export async function lookAtQuality(node: NodeChoice, site?: Site): Promise<QualityReading> {
   const tables = look(node, (maps, reading) => ({
     reading,

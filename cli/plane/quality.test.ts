@@ -77,15 +77,16 @@ const unknown: Omit<QualityStrand, 'id' | 'name'> = {
   lossPercent: null,
   lossOutPercent: null,
   lossBackPercent: null,
+  tcp: null,
   breaks: [],
   avoidedBy: [],
   heldUntil: null,
   intervalMs: 20,
-};
   mtu: 1450,
   deviceMtu: 1450,
   mtuProbed: true,
   largeIntervalMs: 0,
+};
 const months = { month: '2026-11', txBytes: 1e9, rxBytes: 2e8 };
 const answered: QualityAnswer = {
   at: wallMs,

@@ -8,10 +8,11 @@ import type {
   QualityAnswer,
   QualityLink,
   QualitySla,
+  QualityTcp,
 } from '../../forwarder/operator/quality-answer.js';
 import { probeBytesADay } from '../../forwarder/quality/strand-meters.js';
-import type { LinkState } from '../../forwarder/quality/states.js';
 import { overhead } from '../../forwarder/steering/strands.js';
+import type { LinkState } from '../../forwarder/quality/states.js';
 import { monthOf, usedIn, type Usage } from '../../forwarder/quality/usage.js';
 import type { LinksReading } from './links-view.js';
 import { measuredBetween, type Measured } from './measured.js';
@@ -28,6 +29,8 @@ export interface StrandQuality extends Measured {
   readonly keptFrom: readonly string[];
   readonly heldUntil: number | null;
   readonly intervalMs: number;
+  /** What TCP tells, where there is enough of it; null without a forwarder. */
+  readonly tcp: QualityTcp | null;
   /** Of probes and their answers, the peer's too, as often as now. */
   readonly probeBytesADay: number;
 }
@@ -94,7 +97,7 @@ export function strandQualities(
       if (found === undefined) {
         return [name, fromMaps(now, strand, earlier.get(strand.id), names)] as const;
       }
-      const { state, since, why, heldUntil, intervalMs } = found;
+      const { state, since, why, heldUntil, intervalMs, largeIntervalMs, tcp } = found;
       const { rttMs, jitterMs, lossPercent, lossOutPercent, lossBackPercent } = found;
       const quality: StrandQuality = {
         state,
@@ -111,7 +114,8 @@ export function strandQualities(
         keptFrom: names(found.avoidedBy),
         heldUntil,
         intervalMs,
-        probeBytesADay: costOf(probes, intervalMs),
+        tcp,
+        probeBytesADay: costOf(strand, intervalMs, largeIntervalMs),
       };
       return [name, quality] as const;
     }),
@@ -146,7 +150,8 @@ function fromMaps(
     keptFrom,
     heldUntil: null,
     intervalMs: probes.intervalMs,
-    probeBytesADay: costOf(probes, probes.intervalMs),
+    tcp: null,
+    probeBytesADay: costOf(strand, probes.intervalMs),
   };
 }
 

@@ -48,6 +48,16 @@ export interface QualityLink {
   readonly capBytes: number | null;
 }
 
+/** What the wires' own TCP connections say of a strand; RTT with what is behind it. */
+export interface QualityTcp {
+  /** That were followed in the last seconds. */
+  readonly segments: number;
+  /** Sent again before they were acknowledged. */
+  readonly resentPercent: number;
+  readonly rttMs: number | null;
+  readonly rttMinMs: number | null;
+}
+
 /** What probes say of a strand. */
 export interface QualityStrand {
   readonly id: number;
@@ -64,6 +74,8 @@ export interface QualityStrand {
   readonly lossPercent: number | null;
   readonly lossOutPercent: number | null;
   readonly lossBackPercent: number | null;
+  /** null where there was too little to tell. */
+  readonly tcp: QualityTcp | null;
   /** Numbers of the SLAs that it breaks now. */
   readonly breaks: readonly number[];
   /** Of 0 (held back from all classes) and SLA numbers: who is kept away from it now. */
@@ -72,6 +84,13 @@ export interface QualityStrand {
   readonly heldUntil: number | null;
   /** Between two probes now; 0: it is not probed. */
   readonly intervalMs: number;
+  /** The largest inner packet, and what the devices at both ends would carry. */
+  readonly mtu: number;
+  readonly deviceMtu: number;
+  /** Large probes are answered: `mtu` is what really passes. */
+  readonly mtuProbed: boolean;
+  /** Between two large probes while nothing changes; 0: there are none. */
+  readonly largeIntervalMs: number;
 }
 
 /** See the head of this file. */
@@ -84,13 +103,6 @@ export interface QualityAnswer {
   readonly strands: readonly QualityStrand[];
 }
 
-  /** The largest inner packet, and what the devices at both ends would carry. */
-  readonly mtu: number;
-  readonly deviceMtu: number;
-  /** Large probes are answered: `mtu` is what really passes. */
-  readonly mtuProbed: boolean;
-  /** Between two large probes while nothing changes; 0: there are none. */
-  readonly largeIntervalMs: number;
 /** How good links are: each as its best strand. */
 export interface QualityNews {
   /** Milliseconds since 1970. */

@@ -76,15 +76,16 @@ function strandAnswer(strand: WatchedStrand, parts: AnswerParts): QualityStrand 
     lossPercent: found?.lossPercent ?? null,
     lossOutPercent: found?.lossOutPercent ?? null,
     lossBackPercent: found?.lossBackPercent ?? null,
+    tcp: found?.tcp === undefined ? null : { rttMs: null, rttMinMs: null, ...found.tcp },
     breaks: found?.breaks ?? [],
     avoidedBy: bitsOf(parts.avoid(id)),
     heldUntil: found?.heldUntilMs === undefined ? null : wall(found.heldUntilMs),
     intervalMs: parts.intervalMs(id),
-  };
     mtu: path?.mtu ?? strand.mtu,
     deviceMtu: strand.mtu,
     mtuProbed: path?.isProbed ?? false,
     largeIntervalMs: path?.intervalMs ?? 0,
+  };
 }
 
 function bitsOf(word: number): readonly number[] {

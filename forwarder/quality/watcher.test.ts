@@ -69,6 +69,12 @@ function stage(t: Test) {
         probe: (id: number, wish: ProbeWish) => state.probes.set(id, wish),
         measured: () => measuresOf(quality.encode(state.found)),
         carried: () => nothing,
+        evidence: () => undefined,
+        large: () => large.decode(large.encode(state.large)),
+        askLarge: (_id: number, bytes: number) => {
+          state.asked.push(bytes);
+          return state.asked.length;
+        },
       },
     },
     steering: {
