@@ -75,12 +75,13 @@ export function withMetricsOf(connection: Connection, theirs: Connection): Conne
   return { ...connection, path: { ...path, pathSegments } };
 }
 
-function numberOf(connection: Connection, key: string): number | undefined {
-  const value = Number(sayer(connection)?.metrics[key]);
-  return Number.isFinite(value) ? value : undefined;
+/** What the hop to believe says; nothing where none says anything. */
+export function linkMetricsOf(connection: Connection): PathSegment['metrics'] | undefined {
+  const { index, pathSegments } = pathOf(connection);
+  return pathSegments.slice(index).find(({ metrics }) => linkMetrics.usable in metrics)?.metrics;
 }
 
-function sayer(connection: Connection): PathSegment | undefined {
-  const { index, pathSegments } = pathOf(connection);
-  return pathSegments.slice(index).find(({ metrics }) => linkMetrics.usable in metrics);
+function numberOf(connection: Connection, key: string): number | undefined {
+  const value = Number(linkMetricsOf(connection)?.[key]);
+  return Number.isFinite(value) ? value : undefined;
 }

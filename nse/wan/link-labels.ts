@@ -2,8 +2,8 @@
 /**
  * What labels say of a link's quality, and when they say something else: a registry is told slowly.
  *
- * Up or down is told at once, but no more often than every {@link flipMs}; everything else
- * at most every {@link slowMs}. A figure has to be a tenth beyond a border to count as beyond.
+ * Up or down is told at once, but no more often than every {@link flipMs}, and so is what was not
+ * known before; everything else at most every {@link slowMs}. A figure has to be a tenth beyond a border to count as beyond.
  */
 
 /** A link as its forwarder sees it. */
@@ -41,6 +41,8 @@ export class LinkLabels {
   /** Know how it is; says after how many milliseconds, if ever, {@link tell} has something to tell. */
   learn(figures: LinkFigures, nowMs: number): number | undefined {
     this.#now = figures;
+    // A clock that was set back delays nothing for longer than a pause.
+    this.#toldMs = Math.min(this.#toldMs, nowMs);
     return this.#dueMs(nowMs);
   }
 
@@ -57,10 +59,9 @@ export class LinkLabels {
     const wanted = this.#wanted(this.#now);
     if (JSON.stringify(wanted) === JSON.stringify(this.#labels)) return undefined;
     const isFlip = (wanted['state'] === 'down') !== (this.#labels['state'] === 'down');
-    const pauseMs = isFlip || this.#labels['state'] === undefined ? flipMs : slowMs;
-    // A clock that was set back delays nothing for longer than that.
-    const passedMs = Math.max(nowMs - this.#toldMs, 0);
-    return Math.max(pauseMs - passedMs, 0);
+    const isMore = Object.keys(wanted).length > Object.keys(this.#labels).length;
+    const pauseMs = isFlip || isMore ? flipMs : slowMs;
+    return Math.max(pauseMs - (nowMs - this.#toldMs), 0);
   }
 
   #wanted({ state, rttMs, lossPercent }: LinkFigures): QualityLabels {

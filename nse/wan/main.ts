@@ -17,8 +17,11 @@ import type { Config } from '../config.js';
 import { dns } from '../elements/dns.js';
 import { lifetime } from '../lifetime.js';
 import { gateway, gatewayParameters } from './gateway.js';
+import type { LinkFigures } from './link-labels.js';
+import { LinkQualities } from './link-qualities.js';
+import { watchLinks } from './link-watch.js';
 import { Memory } from './memory.js';
-import { planOf } from './plan.js';
+import { planOf, type Plan } from './plan.js';
 import { Registrations } from './registrations.js';
 
 /** A site's endpoint that is registered and answers. */
@@ -72,10 +75,21 @@ export async function startWan(
       log,
     });
     undo.push(() => registrations.close({ unregister: config.NSM_UNREGISTER_ITSELF }));
-    files.onChange((changed) => void registrations.apply(planOf(changed)));
+    const qualities = new LinkQualities(clock, () => apply());
+    const plan = (): Plan => planOf(files.current, (link) => qualities.labelsOf(link));
+    const apply = (): void => void registrations.apply(plan());
+    undo.push(() => qualities[Symbol.dispose]());
+    files.onChange(apply);
     memory.onGone = () => registrations.released();
-    await registrations.apply(planOf(files.current));
+    await registrations.apply(plan());
     await registrations.ready();
+    // Not before: an entry with other labels takes the place of one that is not ready yet.
+    const socket = config.WANWIRE_FORWARDER_SOCKET;
+    if (socket !== undefined) {
+      const told = (links: readonly LinkFigures[]): void => qualities.learn(links);
+      const watch = watchLinks({ socket, told, clock, log });
+      undo.push(() => watch[Symbol.dispose]());
+    }
     return answering.urls;
   });
   return { urls, close };

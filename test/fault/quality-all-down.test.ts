@@ -2,20 +2,22 @@
 /** All links are black holes for much longer than a client waits for its pings: the wire is DOWN, waits, and is as it was. */
 import t from 'tap';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { Metronome } from '../../lab/metronome.js';
 import { linkMetrics } from '../../api/elements/link-metrics.js';
 import { ipOf } from '../../api/chain/connection.js';
 import { State, type Connection } from '../../api/gen/connection.js';
-import { indexOf, statusOf, wiresOf } from '../stage/steered.js';
+import { indexOf, server, statusOf, wiresOf } from '../stage/steered.js';
 import { transfer, type Transfer } from '../stage/transfer.js';
 import { until } from '../stage/up.js';
 import { Wan } from '../stage/wan.js';
-import { server } from '../stage/steered.js';
 
 t.setTimeout(180_000);
 
+const wanwire = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
 /** Ten times a liveness check, and several refreshes. */
-const darkMs = 12_000;
+const darkMs = 10_000;
 const env = { NSM_MAX_TOKEN_LIFETIME: '30s' };
 
 let pair: Wan;
@@ -43,6 +45,16 @@ async function said(site: string): Promise<Readonly<Record<string, string>>> {
   return path?.pathSegments.find(({ name }) => name === `${site}-forwarder`)?.metrics ?? {};
 }
 
+/** What the cloud's registry says of the quality of its links, as `wanwire find` prints it. */
+async function labels(): Promise<readonly string[]> {
+  const url = `unix://${pair.sites.directory('cloud')}/nsm.io.sock`;
+  const command = [process.execPath, wanwire, 'find', 'endpoints'];
+  const node = pair.sites.lab.node('cloud');
+  const text = await node.exec('env', 'WANWIRE_INSECURE=true', ...command, '--connect-to', url);
+  const rows = text.split('\n').filter((row) => /^cloud-wan-wan\d/.test(row));
+  return rows.flatMap((row) => row.match(/(loss|rtt|state)=\w+/g) ?? []);
+}
+
 /** What must be the same before and after. */
 async function lasting() {
   const { id, context, networkServiceEndpointName, path } = await wire();
@@ -63,8 +75,16 @@ t.test('how good its links are is told with the wire', async (t) => {
   t.strictSame([state, strands_usable], ['up', '2']);
   t.ok(Math.abs(Number(rtt_ms) - 20) < 10, `round trip ${String(rtt_ms)} ms`);
   t.equal(Number(loss_percent), 0);
-  t.ok(Number(detection_ms) >= 100 && Number(detection_ms) < 1_500, detection_ms);
+  t.ok(
+    Number(detection_ms) >= 100 && Number(detection_ms) < 1_500,
+    `known within ${String(detection_ms)} ms`,
+  );
   t.match(await said('cloud'), { state: 'up', strands_usable: '2' });
+  const good = ['loss=low', 'rtt=low', 'state=up'];
+  await until(
+    'labels',
+    async () => String((await labels()).toSorted()) === String([...good, ...good].toSorted()),
+  );
 });
 
 t.test('all links are dead, and then one is back', async (t) => {
@@ -80,6 +100,7 @@ t.test('all links are dead, and then one is back', async (t) => {
     if (state !== State.DOWN) t.fail(`state ${String(state)} while no link is left`);
   }
   t.strictSame(await lasting(), before, 'neither closed nor made anew');
+  await until('labels', async () => String(await labels()) === 'state=down,state=down', 5_000);
 
   const backMs = Number(process.hrtime.bigint() / 1_000n) / 1_000;
   await pair.mend(0);
