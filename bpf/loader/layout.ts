@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * `bpf/include/wire.h` in TypeScript: keys and values of the pinned maps. What
- * each means is said there; `test/bpf/layout.test.ts` compares every size and
- * offset with the object's BTF.
+ * `bpf/include/wire.h` in TypeScript: keys and values of the pinned maps. What each means is
+ * said there; `test/bpf/layout.test.ts` compares every size and offset with the object's BTF.
  */
 import { bytes, Struct, type StructOf, u16, u16s, u32, u64, u64s, u8 } from './struct.js';
 

@@ -29,6 +29,9 @@ export interface StrandQuality extends Measured {
   readonly keptFrom: readonly string[];
   readonly heldUntil: number | null;
   readonly intervalMs: number;
+  /** What the devices would carry, and whether the strand's `mtu` was probed; null without a forwarder. */
+  readonly deviceMtu: number | null;
+  readonly mtuProbed: boolean | null;
   /** What TCP tells, where there is enough of it; null without a forwarder. */
   readonly tcp: QualityTcp | null;
   /** Of probes and their answers, the peer's too, as often as now. */
@@ -98,6 +101,7 @@ export function strandQualities(
         return [name, fromMaps(now, strand, earlier.get(strand.id), names)] as const;
       }
       const { state, since, why, heldUntil, intervalMs, largeIntervalMs, tcp } = found;
+      const { deviceMtu, mtuProbed } = found;
       const { rttMs, jitterMs, lossPercent, lossOutPercent, lossBackPercent } = found;
       const quality: StrandQuality = {
         state,
@@ -114,6 +118,8 @@ export function strandQualities(
         keptFrom: names(found.avoidedBy),
         heldUntil,
         intervalMs,
+        deviceMtu,
+        mtuProbed,
         tcp,
         probeBytesADay: costOf(strand, intervalMs, largeIntervalMs),
       };
@@ -150,6 +156,8 @@ function fromMaps(
     keptFrom,
     heldUntil: null,
     intervalMs: probes.intervalMs,
+    deviceMtu: null,
+    mtuProbed: null,
     tcp: null,
     probeBytesADay: costOf(strand, probes.intervalMs),
   };

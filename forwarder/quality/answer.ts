@@ -60,7 +60,8 @@ function strandAnswer(strand: WatchedStrand, parts: AnswerParts): QualityStrand 
   const { wallMs, nowMs } = parts;
   const found = parts.states.get(id);
   const path = parts.path(id);
-  const why = found?.why ?? (strand.isProbed ? '' : 'the peer is a stock one: it answers no probes');
+  const why =
+    found?.why ?? (strand.isProbed ? '' : 'the peer is a stock one: it answers no probes');
   /** Of a time of the engine's, the time of day. */
   const wall = (ms: number): number => Math.round(wallMs + ms - nowMs);
   return {

@@ -34,7 +34,8 @@ class Path {
         confirmMs: confirmMs.flat,
         loss: this.loss,
       });
-      if (change !== undefined) this.told.push(`${change.from} > ${change.to}: ${change.why}`);
+      if (change !== undefined)
+        this.told.push(`${String(change.from)} > ${String(change.to)}: ${change.why}`);
       if (ask === undefined) continue;
       this.asked.push(ask);
       this.#under = { size: ask, atMs: this.nowMs };
@@ -74,19 +75,25 @@ t.test('a path that passes all is asked once, and again every five seconds', (t)
 });
 
 for (const size of [1280, 1281, 1300, 1392, 1400, 1441, 1449]) {
-  t.test(`a path that shrinks to ${size} bytes is found, within ${withinBytes}`, (t) => {
-    const path = new Path().run(10_000);
-    path.passes = size;
-    path.run(confirmMs.flat + 1_500);
-    t.ok(path.mtu.mtu <= size, 'what is used passes already');
-    path.run(8_000);
-    t.notOk(path.mtu.isBusy, 'it has been found');
-    t.ok(path.mtu.mtu <= size && size - path.mtu.mtu < withinBytes, String(path.mtu.mtu));
-    t.equal(path.told.length, 1, path.told.join());
-    t.match(path.told[0], new RegExp(`^1450 > ${path.mtu.mtu}: .* ${path.mtu.mtu} do$`));
-    t.equal(path.mtu.why, `path MTU ${path.mtu.mtu} of 1450`);
-    t.end();
-  });
+  t.test(
+    `a path that shrinks to ${String(size)} bytes is found, within ${String(withinBytes)}`,
+    (t) => {
+      const path = new Path().run(10_000);
+      path.passes = size;
+      path.run(confirmMs.flat + 1_500);
+      t.ok(path.mtu.mtu <= size, 'what is used passes already');
+      path.run(8_000);
+      t.notOk(path.mtu.isBusy, 'it has been found');
+      t.ok(path.mtu.mtu <= size && size - path.mtu.mtu < withinBytes, String(path.mtu.mtu));
+      t.equal(path.told.length, 1, path.told.join());
+      t.match(
+        path.told[0],
+        new RegExp(`^1450 > ${String(path.mtu.mtu)}: .* ${String(path.mtu.mtu)} do$`),
+      );
+      t.equal(path.mtu.why, `path MTU ${String(path.mtu.mtu)} of 1450`);
+      t.end();
+    },
+  );
 }
 
 t.test('what passes from the start on is found, too', (t) => {
@@ -167,7 +174,7 @@ t.test('who answers no large probes at all is believed by its devices', (t) => {
   t.match(path.mtu, { mtu: 1450, isProbed: false, isBusy: false, why: '' });
   t.strictSame(path.told, []);
   const asked = path.tries(600_000);
-  t.ok(asked <= 6 * 5, `${asked} more in ten minutes`);
+  t.ok(asked <= 6 * 5, `${String(asked)} more in ten minutes`);
   t.end();
 });
 
@@ -251,11 +258,18 @@ t.test('loss is no small path', (t) => {
     path.loss = loss;
     path.drops = () => random() < loss;
     path.run(86_400_000);
-    t.equal(path.told.length, 0, `none in a day with a loss of ${loss}: ${path.told.join()}`);
+    t.equal(
+      path.told.length,
+      0,
+      `none in a day with a loss of ${String(loss)}: ${path.told.join()}`,
+    );
   }
   const path = new Path();
   path.drops = () => random() < 0.05;
   path.run(86_400_000);
-  t.ok(path.told.length <= 4, `large ones alone are lost: ${path.told.length} moves in a day`);
+  t.ok(
+    path.told.length <= 4,
+    `large ones alone are lost: ${String(path.told.length)} moves in a day`,
+  );
   t.end();
 });

@@ -40,6 +40,8 @@ export interface PathMtuState {
 
 /** An answer may take so much longer than a small one's: 1,500 bytes there and back at 128 kbit/s. */
 const serialMs = 200;
+/** Where TCP sends again, a size that passed is believed for so much less long. */
+const sooner = 5;
 /** The prober obeys within its interval; one that does not within this is none that knows large probes. */
 const unheardMs = 10_000;
 const msInNs = 1e6;
@@ -51,6 +53,9 @@ interface Tried {
   askedMs: number;
   base: number;
   intervalMs: number;
+  /** Segments that TCP sent again, and whether that has grown since a large probe was sent. */
+  resent: number;
+  isDoubted: boolean;
 }
 
 /** See the head of this file. */
@@ -109,23 +114,32 @@ export class PathMtus {
   ): PathChange | undefined {
     const { words, peers } = this.#places;
     const { id, mtu: base, link } = strand;
+    const { silent, hardDown, answeredAgoMs, idle, tcp, atMs: nowMs } = sample;
+    if (answeredAgoMs === undefined) {
+      // Nobody was ever heard: only the devices say something.
+      peers.limit(id, undefined);
+      return undefined;
+    }
     const tried = this.#triedOf(strand);
-    const nowMs = sample.atMs;
-    const { silent, hardDown, answeredAgoMs, idle } = sample;
+    if (tcp !== undefined) {
+      tried.isDoubted ||= tcp.resent > tried.resent;
+      tried.resent = tcp.resent;
+    }
     tried.base = base;
     tried.intervalMs = everyMs(link.config.billing === 'metered', idle);
     const step = tried.path.step({
       nowMs,
       base,
-      answers: !silent && !hardDown && answeredAgoMs !== undefined && !isFrozen,
+      answers: !silent && !hardDown && !isFrozen,
       outcome: this.#outcome(id, tried, sample, nowNs),
-      confirmMs: tried.intervalMs,
+      confirmMs: tried.isDoubted ? tried.intervalMs / sooner : tried.intervalMs,
       loss,
     });
     peers.limit(id, step.mtu < base ? step.mtu : undefined);
     if (step.ask !== undefined) {
       tried.number = words.askLarge(id, largePayload(step.ask));
       tried.askedMs = nowMs;
+      tried.isDoubted = false;
     }
     return step.change;
   }
@@ -135,7 +149,8 @@ export class PathMtus {
     const identity = `${local}>${remote}`;
     if (found?.identity === identity) return found;
     const path = new PathMtu(base, this.#places.peers.mtu(id));
-    const made = { path, identity, number: undefined, askedMs: 0, base, intervalMs: 0 };
+    const none = { number: undefined, askedMs: 0, intervalMs: 0, resent: 0, isDoubted: false };
+    const made = { path, identity, base, ...none };
     this.#tried.set(id, made);
     return made;
   }

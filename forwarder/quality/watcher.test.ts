@@ -13,7 +13,7 @@ import {
   type Large,
   type Quality,
 } from '../../bpf/loader/layout.js';
-import { measuresOf, type ProbeWish } from '../steering/strand-words.js';
+import { measuresOf, type Evidence, type ProbeWish } from '../steering/strand-words.js';
 import { ManualClock } from '../../test/doubles/manual-clock.js';
 import type { JournalRecord } from './journal-record.js';
 import { UsageFile } from './usage-file.js';
@@ -45,6 +45,7 @@ function stage(t: Test) {
     found: {} as Partial<Quality>,
     large: {} as Partial<Large>,
     asked: [] as number[],
+    tcp: undefined as Evidence | undefined,
     limits: new Map<number, number | undefined>(),
   };
   const strandOf = (id: number) => ({
@@ -69,7 +70,7 @@ function stage(t: Test) {
         probe: (id: number, wish: ProbeWish) => state.probes.set(id, wish),
         measured: () => measuresOf(quality.encode(state.found)),
         carried: () => nothing,
-        evidence: () => undefined,
+        evidence: () => state.tcp,
         large: () => large.decode(large.encode(state.large)),
         askLarge: (_id: number, bytes: number) => {
           state.asked.push(bytes);
@@ -192,8 +193,13 @@ t.test(
       }
     };
     watcher.start();
-    await run(6_000, 1450);
-    t.strictSame(state.asked, [1472, 1472], 'asked, and confirmed after 5 s');
+    await run(2_000, 1450);
+    t.equal(state.asked.length, 1);
+    state.tcp = { acked: 9, resent: 1, slice: 0 } as Evidence;
+    await run(400, 1450);
+    t.equal(state.asked.length, 2, 'again at once where TCP sends again');
+    await run(5_200, 1450);
+    t.strictSame(state.asked, [1472, 1472, 1472], 'and after 5 s');
     t.equal(state.limits.get(1), undefined);
     t.match(watcher.answer().strands[0], { mtu: 1450, mtuProbed: true, largeIntervalMs: 5_000 });
     await run(12_000, 1400);
