@@ -6,7 +6,6 @@
 import { join } from 'node:path';
 import { systemClock } from '../api/chain/clock.js';
 import type { ConnectionEvents } from '../api/elements/connection-events.js';
-import { State } from '../api/gen/connection.js';
 import type { Logger } from '../api/log/log.js';
 import { servicesOf } from '../api/site/classes.js';
 import type { SiteFiles } from '../api/site/types.js';
@@ -134,7 +133,7 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const again = new AskAgain(log);
   const retell = (): void => {
     again.all();
-    for (const { id, leader } of steering.wires) if (!leader) askForRefresh(events, id);
+    for (const { id, leader } of steering.wires) if (!leader) events.askForRefresh(id);
   };
   const node = { name: `${name}@${site.name}`, site: site.name, port, home };
   const self = { ...node, links: () => underlay.links, steering };
@@ -176,12 +175,6 @@ function followLinks(
       },
     );
   });
-}
-
-/** The wire's client has to ask again: only its Request can change what was agreed. */
-function askForRefresh(events: ConnectionEvents, id: string): void {
-  const connection = events.get(id);
-  if (connection) events.update({ ...connection, state: State.REFRESH_REQUESTED });
 }
 
 /** What follows the site's files. */

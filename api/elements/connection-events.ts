@@ -28,6 +28,11 @@ export class ConnectionEvents {
     return this.#connections.size;
   }
 
+  /** All that are known. */
+  get all(): readonly Connection[] {
+    return [...this.#connections.values()];
+  }
+
   /** How many streams are open. */
   get subscribers(): number {
     return this.#subscribers.size;
@@ -52,6 +57,12 @@ export class ConnectionEvents {
     if (connection === undefined) return;
     if (connection.state === State.DOWN && waitOf(connection) === undefined) return;
     this.update({ ...withoutWait(connection), state: State.DOWN });
+  }
+
+  /** Only its client's Request can change what was agreed: it is to ask again. */
+  askForRefresh(id: string): void {
+    const connection = this.#connections.get(id);
+    if (connection) this.update({ ...connection, state: State.REFRESH_REQUESTED });
   }
 
   /** Closed. Says nothing of an unknown one. */
