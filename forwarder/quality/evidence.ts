@@ -38,7 +38,7 @@ export const strict = 1e-7;
  */
 const joint = 5e-9;
 /** However sure TCP is: by chance probes say the same no more often than this. */
-const mildest = 1e-4;
+const mildest = 3e-4;
 /** TCP's chance from which on it makes one look closer. */
 const doubtful = 1e-3;
 /** A round trip is far over the SLA from so many times on. */

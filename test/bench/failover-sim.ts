@@ -29,11 +29,13 @@ const shapes = [
 ] as const;
 const dayMs = 86_400_000;
 
-/** What strands carry beside probes: nothing, TCP that suffers the same, and TCP that suffers more elsewhere. */
+/** What strands carry beside probes: nothing, TCP that suffers the same, and TCP that suffers elsewhere while the strand loses half of what it may. */
 const traffics: Readonly<Record<string, Partial<SimulatedLink>>> = {
   false_moves_per_day: {},
   false_moves_with_tcp_per_day: { segmentsPerSecond: 150 },
-  false_moves_with_loss_beyond_per_day: { segmentsPerSecond: 150, lossBeyond: 0.05 },
+  false_moves_with_loss_beyond_per_day: {
+    ...{ segmentsPerSecond: 150, lossOut: 0.005, lossBeyond: 0.05 },
+  },
 };
 
 /** The benchmark; `quick` simulates hours where it would be days. */

@@ -82,6 +82,17 @@ export class Eye implements Disposable {
     };
   }
 
+  /** What became of followed TCP segments that left by a strand. */
+  tcp(name: string): {
+    readonly acked: number;
+    readonly resent: number;
+    readonly rttSumMs: number;
+  } {
+    const found = layout.evidence.decode(this.#at('evidence', this.#id(name)));
+    const [acked, resent] = [Number(found.acked), Number(found.resent)];
+    return { acked, resent, rttSumMs: Number(found.rtt_sum_ns) / 1e6 };
+  }
+
   #id(name: string): number {
     const [id] = [...this.#reading.strands].find(([, one]) => one === name) ?? [];
     if (id !== undefined) return id;
