@@ -11,6 +11,7 @@ class Path {
   base: number;
   answers = true;
   loss = 0;
+  mayAsk: () => boolean = () => true;
   /** Each try is lost where this says so. */
   drops: () => boolean = () => false;
   nowMs = 0;
@@ -33,6 +34,7 @@ class Path {
         outcome: this.#outcome(),
         confirmMs: confirmMs.flat,
         loss: this.loss,
+        mayAsk: this.mayAsk(),
       });
       if (change !== undefined)
         this.told.push(`${String(change.from)} > ${String(change.to)}: ${change.why}`);
@@ -95,6 +97,17 @@ for (const size of [1280, 1281, 1300, 1392, 1400, 1441, 1449]) {
     },
   );
 }
+
+t.test('one that has to wait for its turn is found, too, only later', (t) => {
+  const path = new Path().run(1_000);
+  let look = 0;
+  path.mayAsk = () => look++ % 10 === 0;
+  path.passes = 1400;
+  path.run(45_000);
+  t.ok(path.mtu.mtu > 1392 && path.mtu.mtu <= 1400, String(path.mtu.mtu));
+  t.equal(path.told.length, 1);
+  t.end();
+});
 
 t.test('what passes from the start on is found, too', (t) => {
   const path = new Path();
@@ -180,7 +193,7 @@ t.test('who answers no large probes at all is believed by its devices', (t) => {
 
 t.test('nobody knows of large probes: nothing changes', (t) => {
   const mtu = new PathMtu(1450);
-  const moment = { base: 1450, answers: true, confirmMs: 5_000, loss: 0 };
+  const moment = { base: 1450, answers: true, confirmMs: 5_000, loss: 0, mayAsk: true };
   let asked = 0;
   for (let nowMs = 0; nowMs < 100_000; nowMs += 100) {
     const step = mtu.step({ ...moment, nowMs, outcome: nowMs % 10_000 === 0 ? 'void' : 'pending' });
@@ -231,6 +244,7 @@ t.test('devices that carry less, or more', (t) => {
     outcome: 'pending',
     confirmMs: 5_000,
     loss: 0,
+    mayAsk: true,
   } as const;
   t.equal(unheard.step({ ...moment, base: 1450 }).mtu, 1450, 'who is not probed goes by them');
   t.end();

@@ -41,6 +41,8 @@ export interface PathMoment {
   readonly confirmMs: number;
   /** Of usual probes, 0 to 1. */
   readonly loss: number;
+  /** Others on its line have not just sent theirs: else it waits for a later look. */
+  readonly mayAsk: boolean;
 }
 
 /** The size is another. */
@@ -142,7 +144,7 @@ export class PathMtu {
     return {
       mtu: this.#mtu,
       ...(change && { change }),
-      ...this.#asked(nowMs),
+      ...(moment.mayAsk && this.#asked(nowMs)),
     };
   }
 

@@ -9,7 +9,7 @@ import { constants } from 'node:os';
 import { sentStates, type Large } from '../../bpf/loader/layout.js';
 import type { StrandWords } from '../steering/strand-words.js';
 import type { StepResult } from './engine.js';
-import { confirmMs, PathMtu, type Outcome, type PathChange } from './path-mtu.js';
+import { confirmMs, PathMtu, type Outcome, type PathMoment, type PathStep } from './path-mtu.js';
 import type { StrandSample } from './sample.js';
 import type { MtuEvent } from './states.js';
 import { largePayload } from './strand-meters.js';
@@ -42,6 +42,8 @@ export interface PathMtuState {
 const serialMs = 200;
 /** Where TCP sends again, a size that passed is believed for so much less long. */
 const sooner = 5;
+/** Large probes of one link at a look: strands that came back together must not fill its line. */
+const mostAtOnce = 2;
 /** The prober obeys within its interval; one that does not within this is none that knows large probes. */
 const unheardMs = 10_000;
 const msInNs = 1e6;
@@ -62,6 +64,8 @@ interface Tried {
 export class PathMtus {
   readonly #places: PathMtuPlaces;
   readonly #tried = new Map<number, Tried>();
+  /** Who is first: at each look another. */
+  #first = 0;
 
   constructor(places: PathMtuPlaces) {
     this.#places = places;
@@ -91,13 +95,18 @@ export class PathMtus {
     const byId = new Map(samples.map((sample) => [sample.strand, sample]));
     const known = new Set(strands.map(({ id }) => id));
     for (const id of this.#tried.keys()) if (!known.has(id)) this.#tried.delete(id);
-    return strands.flatMap((strand) => {
+    const asked = new Map<string, number>();
+    const first = strands.length === 0 ? 0 : this.#first++ % strands.length;
+    return [...strands.slice(first), ...strands.slice(0, first)].flatMap((strand) => {
       const { id, name, link, peerName: peer, isProbed } = strand;
       const sample = byId.get(id);
       if (!isProbed) this.#places.peers.limit(id, undefined);
       if (!isProbed || sample === undefined) return [];
       const loss = (states.get(id)?.lossPercent ?? 0) / 100;
-      const change = this.#one(strand, sample, nowNs, loss, frozen);
+      const before = asked.get(link.config.name) ?? 0;
+      const rest = { loss, isFrozen: frozen, mayAsk: before < mostAtOnce };
+      const { change, ask } = this.#one(strand, sample, nowNs, rest);
+      if (ask !== undefined) asked.set(link.config.name, before + 1);
       if (change === undefined) return [];
       const { from, to, why } = change;
       const of = { strand: id, name, link: link.config.name, peer };
@@ -109,16 +118,15 @@ export class PathMtus {
     strand: WatchedStrand,
     sample: StrandSample,
     nowNs: bigint,
-    loss: number,
-    isFrozen: boolean,
-  ): PathChange | undefined {
+    { isFrozen, ...rest }: Pick<PathMoment, 'loss' | 'mayAsk'> & { readonly isFrozen: boolean },
+  ): Omit<PathStep, 'mtu'> {
     const { words, peers } = this.#places;
     const { id, mtu: base, link } = strand;
     const { silent, hardDown, answeredAgoMs, idle, tcp, atMs: nowMs } = sample;
     if (answeredAgoMs === undefined) {
       // Nobody was ever heard: only the devices say something.
       peers.limit(id, undefined);
-      return undefined;
+      return {};
     }
     const tried = this.#triedOf(strand);
     if (tcp !== undefined) {
@@ -133,7 +141,7 @@ export class PathMtus {
       answers: !silent && !hardDown && !isFrozen,
       outcome: this.#outcome(id, tried, sample, nowNs),
       confirmMs: tried.isDoubted ? tried.intervalMs / sooner : tried.intervalMs,
-      loss,
+      ...rest,
     });
     peers.limit(id, step.mtu < base ? step.mtu : undefined);
     if (step.ask !== undefined) {
@@ -141,7 +149,7 @@ export class PathMtus {
       tried.askedMs = nowMs;
       tried.isDoubted = false;
     }
-    return step.change;
+    return step;
   }
 
   #triedOf({ id, mtu: base, local, remote }: WatchedStrand): Tried {
