@@ -110,7 +110,7 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const reach = new Reach({
     ...{ steering, peers: steering.peers, events, holdMs, clock: systemClock },
     answers: (peer) => steering.peers.answers(peer),
-    figures: (peer) => metricsOf(figuresOf(watcher.figures().filter((one) => one.peer === peer))),
+    figures: (peer) => metricsOf(figuresOf(watcher.figures(peer))),
   });
   const watcher = own(
     new Watcher({

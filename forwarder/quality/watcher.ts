@@ -141,11 +141,13 @@ export class Watcher implements Disposable {
     });
   }
 
-  /** How good each strand is now, as it is told to others. */
-  figures(): readonly FigureStrand[] {
+  /** How good each strand is now, as it is told to others; of one peer where it is named. */
+  figures(of?: string): readonly FigureStrand[] {
     const { steering, plane } = this.#options;
     this.#roster.look();
-    return this.#roster.strands.map(({ id, link, peerName, isProbed }) => ({
+    const { strands } = this.#roster;
+    const wanted = of === undefined ? strands : strands.filter(({ peerName }) => peerName === of);
+    return wanted.map(({ id, link, peerName, isProbed }) => ({
       link: link.config.name,
       peer: peerName,
       isUsable: steering.peers.down(id) === 0 && !plane.strands.silent(id),

@@ -48,6 +48,8 @@ export class Reach {
   readonly #options: ReachOptions;
   /** Wires that we lead and that reach nobody. */
   readonly #away = new Map<string, Away>();
+  /** By peer, as of the last look. */
+  readonly #figures = new Map<string, Readonly<Record<string, string>>>();
 
   constructor(options: ReachOptions) {
     this.#options = options;
@@ -57,6 +59,8 @@ export class Reach {
   look(): void {
     const { steering, clock } = this.#options;
     const reached = new Map<string, boolean>();
+    // Of many wires to one peer it is the same.
+    this.#figures.clear();
     const ids = new Set<string>();
     for (const wire of steering.wires) {
       const { id, leader, peer } = wire;
@@ -99,8 +103,11 @@ export class Reach {
     const wire = this.#options.steering.get(id);
     if (wire === undefined) return {};
     const waitMs = this.#waitMs(wire);
+    const { name } = wire.peer;
+    const figures = this.#figures.get(name) ?? this.#options.figures(name);
+    this.#figures.set(name, figures);
     return {
-      ...this.#options.figures(wire.peer.name),
+      ...figures,
       ...(this.isAway(id) ? { [linkMetrics.state]: 'down' } : {}),
       ...(waitMs === undefined ? {} : { [linkMetrics.holdMs]: String(waitMs) }),
     };
