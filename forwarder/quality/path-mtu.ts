@@ -107,7 +107,13 @@ export class PathMtu {
     return this.#mtu;
   }
 
-  /** Something is being found out: look soon again. */
+  /** What was believed may be wrong: look soon again. */
+  get isDoubted(): boolean {
+    const aim = this.#aim;
+    return aim !== undefined && (aim.misses > 0 || aim.what === 'floor' || aim.what === 'search');
+  }
+
+  /** A try is under way, or about to be. */
   get isBusy(): boolean {
     return this.#aim !== undefined;
   }

@@ -71,9 +71,9 @@ export class PathMtus {
     this.#places = places;
   }
 
-  /** Some strand's is being found out: look soon again. */
-  get isBusy(): boolean {
-    return [...this.#tried.values()].some(({ path }) => path.isBusy);
+  /** Some strand's may be another: look soon again. */
+  get isDoubted(): boolean {
+    return [...this.#tried.values()].some(({ path }) => path.isDoubted);
   }
 
   /** Of one strand; nothing of one that is not probed. */

@@ -111,7 +111,7 @@ export class Watcher implements Disposable {
   start(): void {
     const { clock } = this.#options;
     this.look();
-    const isBusy = this.#last.doubted.size > 0 || this.#paths.isBusy;
+    const isBusy = this.#last.doubted.size > 0 || this.#paths.isDoubted;
     this.#timer = clock.after(isBusy ? doubtMs : tickMs, () => this.start());
   }
 
