@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Connection events as rows of `wanwire monitor`. */
+import { linkMetrics, linkMetricsOf } from '../api/elements/link-metrics.js';
 import {
   ConnectionEventType,
   connectionEventTypeToJSON,
@@ -10,7 +11,9 @@ import {
 import { printable } from './table.js';
 
 /** Heads of {@link eventRows}. */
-export const eventTitles = ['EVENT', 'ID', 'SERVICE', 'ENDPOINT', 'STATE', 'INTERFACE', 'PATH'];
+export const eventTitles = [
+  ...['EVENT', 'ID', 'SERVICE', 'ENDPOINT', 'STATE', 'LINKS', 'INTERFACE', 'PATH'],
+];
 
 /** One row for each connection of an event. */
 export function eventRows({ type, connections }: ConnectionEvent): readonly (readonly string[])[] {
@@ -28,7 +31,22 @@ function connectionRow(connection: Connection): readonly string[] {
     networkService,
     networkServiceEndpointName,
     stateToJSON(state),
+    linksText(connection),
     mechanism?.parameters['name'] ?? '',
     hops.join(' > '),
   ].map((cell) => printable(cell) || '-');
+}
+
+/** How good the wire's links are, as its forwarder said with its last answer. */
+function linksText(connection: Connection): string {
+  const metrics = linkMetricsOf(connection);
+  if (metrics === undefined) return '';
+  const { state, usable, rttMs, lossPercent } = linkMetrics;
+  const parts = [
+    metrics[state],
+    `${metrics[usable] ?? '0'} usable`,
+    ...(metrics[rttMs] === undefined ? [] : [`${metrics[rttMs]} ms`]),
+    ...(metrics[lossPercent] === undefined ? [] : [`loss ${metrics[lossPercent]} %`]),
+  ];
+  return parts.join(', ');
 }

@@ -50,15 +50,19 @@ t.test('events', (t) => {
   };
   const event = (type: ConnectionEventType, connections: Record<string, object>) =>
     eventRows(ConnectionEvent.fromPartial({ type, connections }));
-  const cells = ['c-1', 'hello', 'blue', 'DOWN', 'nsm-1', 'nsc > nmgr'];
+  const cells = ['c-1', 'hello', 'blue', 'DOWN', '-', 'nsm-1', 'nsc > nmgr'];
   t.strictSame(event(ConnectionEventType.UPDATE, { 'c-1': connection }), [['UPDATE', ...cells]]);
   t.strictSame(event(ConnectionEventType.INITIAL_STATE_TRANSFER, { 'c-1': connection }), [
     ['IS', ...cells],
   ]);
   t.strictSame(event(ConnectionEventType.INITIAL_STATE_TRANSFER, {}), []);
   t.strictSame(event(ConnectionEventType.DELETE, { x: { id: 'x' } }), [
-    ['DELETE', 'x', '-', '-', 'UP', '-', '-'],
+    ['DELETE', 'x', '-', '-', 'UP', '-', '-', '-'],
   ]);
+  const metrics = { state: 'up', strands_usable: '2', rtt_ms: '20.1', loss_percent: '0.00' };
+  const steered = { id: 'x', path: { pathSegments: [{ name: 'nsc' }, { name: 'f', metrics }] } };
+  const [row] = event(ConnectionEventType.UPDATE, { x: steered });
+  t.equal(row?.[5], 'up, 2 usable, 20.1 ms, loss 0.00 %');
   t.end();
 });
 

@@ -10,7 +10,7 @@ import { discover } from '../api/elements/discover.js';
 import { filterMechanisms } from '../api/elements/filter-mechanisms.js';
 import { follow } from '../api/elements/follow.js';
 import type { HeldOptions } from '../api/elements/held.js';
-import { hold } from '../api/elements/hold.js';
+import { hold, type HoldOptions } from '../api/elements/hold.js';
 import { hopTime } from '../api/elements/hop-time.js';
 import { kernelMechanism } from '../api/elements/kernel-mechanism.js';
 import { mechanismTranslation } from '../api/elements/mechanism-translation.js';
@@ -27,6 +27,7 @@ import type { Channels } from '../api/grpc/channel.js';
 import type { Registries } from '../api/registry/registry.js';
 import { mtu as defaultMtu } from './elements/mtu.js';
 import { gateway } from './elements/gateway.js';
+import { linkFigures } from './elements/link-figures.js';
 import { steer } from './elements/steer.js';
 import { wire } from './elements/wire.js';
 import { addresses } from './facets/addresses.js';
@@ -45,6 +46,7 @@ import { vxlanClient, vxlanServer, type TunnelSelf } from './mechanisms/vxlan/in
 import type { Namespaces } from './namespaces/namespaces.js';
 import type { Records } from './records.js';
 import type { AskAgain } from './steering/again.js';
+import type { Reach } from './steering/reach.js';
 import type { Steering } from './steering/steering.js';
 
 /** What an answered Connection says of both ends of the wire, in NSM's order. */
@@ -84,6 +86,7 @@ export interface Wan {
   readonly again: AskAgain;
   /** How long a wire stands without the other site's manager. */
   readonly holdMs: number;
+  readonly reach: Reach;
 }
 
 /** A wire from another site of ours stands while it carries, whoever cannot be heard. */
@@ -96,11 +99,21 @@ function heldBy({ steering, holdMs }: Wan): HeldOptions {
   };
 }
 
+/** One to another site stands while it carries, or waits for a link. */
+function heldTo({ steering, reach, holdMs }: Wan): HoldOptions {
+  return {
+    usable: (id) => steering.usable(id) || reach.isWaiting(id),
+    isAway: (id) => reach.isAway(id),
+    holdMs,
+  };
+}
+
 /** The forwarder's chain. */
 export function forwarderChain(parts: ForwarderParts): Chain {
   const { name, owner, channels, tokens, events, registries, namespaces, wires, records, wan } =
     parts;
   const held = wan && heldBy(wan);
+  const outward = wan && heldTo(wan);
   return compose(
     // Its life: guards first, which may stop a Close.
     updatePath(name),
@@ -110,6 +123,7 @@ export function forwarderChain(parts: ForwarderParts): Chain {
     timeout({ held }),
     monitor(events),
     hopTime(),
+    ...(wan ? [linkFigures(wan.reach)] : []),
     // What the client wants: refused here before anybody else is asked.
     mechanisms({
       KERNEL: kernelServer(namespaces),
@@ -126,7 +140,7 @@ export function forwarderChain(parts: ForwarderParts): Chain {
         ...(wan ? [vxlanClient(wan.self)] : []),
         filterMechanisms(),
         kernelClient(namespaces),
-        ...(wan ? [hold({ holdMs: wan.holdMs, usable: (id) => wan.steering.usable(id) })] : []),
+        ...(outward ? [hold(outward)] : []),
         follow(channels, events, tokens),
         remote(channels, tokens),
       ),

@@ -6,7 +6,6 @@
 import { join } from 'node:path';
 import { systemClock } from '../api/chain/clock.js';
 import type { ConnectionEvents } from '../api/elements/connection-events.js';
-import { State } from '../api/gen/connection.js';
 import type { Logger } from '../api/log/log.js';
 import { servicesOf } from '../api/site/classes.js';
 import type { SiteFiles } from '../api/site/types.js';
@@ -22,7 +21,9 @@ import { nodeOf } from './mechanisms/vxlan/self.js';
 import { NodePolicies } from './operator/node-policies.js';
 import { AppliedPolicies } from './operator/policies.js';
 import { serveOperator } from './operator/server.js';
+import { figuresOf, metricsOf } from './quality/figures.js';
 import { Journal } from './quality/journal.js';
+import { LinkNews } from './quality/link-news.js';
 import { keptProber } from './quality/prober-care.js';
 import { UsageFile } from './quality/usage-file.js';
 import { Watcher } from './quality/watcher.js';
@@ -105,33 +106,45 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const folder = stateFolder(config);
   const prober = keptProber(directory, log);
   await prober.start();
-  const reach = new Reach({ steering, events, answers: (peer) => steering.peers.answers(peer) });
+  const holdMs = config.WANWIRE_HOLD;
+  const reach = new Reach({
+    ...{ steering, peers: steering.peers, events, holdMs, clock: systemClock },
+    answers: (peer) => steering.peers.answers(peer),
+    figures: (peer) => metricsOf(figuresOf(watcher.figures(peer))),
+  });
   const watcher = own(
     new Watcher({
       ...{ plane, steering, prober, log, clock: systemClock },
-      judged: () => reach.look(),
+      judged: () => {
+        reach.look();
+        news.look();
+      },
       links: () => underlay.links,
       journal: new Journal({ folder, log }),
       usage: new UsageFile(folder, log),
     }),
   );
+  const news = new LinkNews({
+    links: () => underlay.links,
+    strands: () => watcher.figures(),
+    now: () => systemClock.now(),
+  });
   const gateway = new Gateway({ forwarder: name, log });
   const again = new AskAgain(log);
   const retell = (): void => {
     again.all();
-    for (const { id, leader } of steering.wires) if (!leader) askForRefresh(events, id);
+    for (const { id, leader } of steering.wires) if (!leader) events.askForRefresh(id);
   };
   const node = { name: `${name}@${site.name}`, site: site.name, port, home };
   const self = { ...node, links: () => underlay.links, steering };
-  const holdMs = config.WANWIRE_HOLD;
-  const wan = { steering, gateway, again, self, holdMs };
+  const wan = { steering, gateway, again, self, holdMs, reach };
   underlay.onChange(() => void stamps.follow(underlay.links));
   followLinks(wan, underlay, retell, log);
   followFiles({ steering, underlay, files, policies, log });
   const addressesOf = (wire: string): readonly string[] =>
     events.get(wire)?.context?.ipContext?.srcIpAddrs ?? [];
   const feed = own(new SessionFeed({ plane, clock: systemClock }));
-  const operator = hand({ about, steering, policies, feed, watcher, folder, addressesOf });
+  const operator = hand({ about, steering, policies, feed, watcher, news, folder, addressesOf });
   routed();
   const socket = await serveOperator({ operator, path, log });
   undo.push(() => socket.close());
@@ -162,12 +175,6 @@ function followLinks(
       },
     );
   });
-}
-
-/** The wire's client has to ask again: only its Request can change what was agreed. */
-function askForRefresh(events: ConnectionEvents, id: string): void {
-  const connection = events.get(id);
-  if (connection) events.update({ ...connection, state: State.REFRESH_REQUESTED });
 }
 
 /** What follows the site's files. */

@@ -66,6 +66,10 @@ export const table = {
   WANWIRE_STATE_DIR: name({
     description: "Where the wires of a site's endpoint are remembered; nowhere where not set.",
   }),
+  WANWIRE_FORWARDER_SOCKET: name({
+    description:
+      "The operator's socket of this node's forwarder: by it the entries of a site's links are labelled with their quality; without it they are not.",
+  }),
   ...place,
   ...common,
   ...registryClientPolicies,

@@ -10,6 +10,7 @@ import {
   type Connection,
   type MonitorScopeSelector,
 } from '../gen/connection.js';
+import { waitOf, withoutWait } from './link-metrics.js';
 import { selects } from './selector.js';
 
 /** The store; ids and indexes are this hop's own. */
@@ -25,6 +26,11 @@ export class ConnectionEvents {
   /** How many connections are known. */
   get size(): number {
     return this.#connections.size;
+  }
+
+  /** All that are known. */
+  get all(): readonly Connection[] {
+    return [...this.#connections.values()];
   }
 
   /** How many streams are open. */
@@ -43,6 +49,20 @@ export class ConnectionEvents {
     const connection = this.#connections.get(id);
     if (connection === undefined || connection.state === State.DOWN) return;
     this.update({ ...connection, state: State.DOWN });
+  }
+
+  /** The same, and it is not only that its links are: there is nothing to wait for. */
+  lost(id: string): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    if (connection.state === State.DOWN && waitOf(connection) === undefined) return;
+    this.update({ ...withoutWait(connection), state: State.DOWN });
+  }
+
+  /** Only its client's Request can change what was agreed: it is to ask again. */
+  askForRefresh(id: string): void {
+    const connection = this.#connections.get(id);
+    if (connection) this.update({ ...connection, state: State.REFRESH_REQUESTED });
   }
 
   /** Closed. Says nothing of an unknown one. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
 import { compose } from '../chain/compose.js';
+import { pathOf } from '../chain/connection.js';
 import type { Request } from '../chain/element.js';
 import { Connection, ConnectionEvent, State } from '../gen/connection.js';
 import { FakeChannels } from '../../test/doubles/channels.js';
@@ -9,6 +10,7 @@ import { ManualClock, settle } from '../../test/doubles/manual-clock.js';
 import { begin } from './begin.js';
 import { ConnectionEvents } from './connection-events.js';
 import { follow } from './follow.js';
+import { waitOf } from './link-metrics.js';
 import { monitor } from './monitor.js';
 import { nextHop } from './next-hop.js';
 
@@ -41,8 +43,8 @@ function scene(networkService = '') {
     },
     follow(channels, events),
   );
-  const say = async (type: 0 | 1 | 2, state?: State): Promise<State | undefined> => {
-    const segments = [...(conn.path?.pathSegments ?? []), { name: 'peer', id: 'p' }];
+  const say = async (type: 0 | 1 | 2, state?: State, metrics = {}): Promise<State | undefined> => {
+    const segments = [...(conn.path?.pathSegments ?? []), { name: 'peer', id: 'p', metrics }];
     const theirs = Connection.fromPartial({
       id: 'p',
       state: state ?? State.UP,
@@ -70,6 +72,30 @@ t.test('what the next hop says is said of ours', async (t) => {
   await ask();
   t.equal(events.get('c')?.state, State.UP);
 });
+
+t.test(
+  'that the wire waits for a link is passed on, and is not said of a hop that is gone',
+  async (t) => {
+    const { ask, say, events, channels } = scene();
+    const answer = await ask();
+    const path = pathOf(answer);
+    const pathSegments = [...path.pathSegments, { name: 'peer', id: 'p' }];
+    events.update(Connection.fromPartial({ ...answer, path: { ...path, pathSegments } }));
+    const waits = () => waitOf(events.get('c') ?? conn);
+    const waiting = { strands_usable: '0', hold_ms: '7' };
+    t.equal(await say(1, State.DOWN, waiting), State.DOWN);
+    t.equal(waits(), 7);
+    t.equal(await say(1, State.DOWN, { strands_usable: '0' }), State.DOWN);
+    t.equal(waits(), undefined, 'it waits no more');
+    await say(1, State.DOWN, waiting);
+    t.equal(await say(1, State.UP, { strands_usable: '2' }), State.UP);
+    t.equal(waits(), undefined);
+    await say(1, State.DOWN, waiting);
+    channels.streams[0]?.end();
+    await settle();
+    t.strictSame([events.get('c')?.state, waits()], [State.DOWN, undefined]);
+  },
+);
 
 t.test('a next hop that falls silent, and one that forgot', async (t) => {
   const { ask, say, channels, clock, events } = scene();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Passes on what the next hop says of a connection, under this hop's own id and
- * index (upstream's monitor relay).
+ * index (upstream's monitor relay), with the metrics of those behind.
  *
  * When: on the way back begins to listen, until Close. A connection that the
  * next hop lost, or a next hop that fell silent, is told as state DOWN; one that
@@ -19,6 +19,7 @@ import { State, type Connection } from '../gen/connection.js';
 import type { Channels } from '../grpc/channel.js';
 import type { ConnectionEvents } from './connection-events.js';
 import { leaseKey } from './held.js';
+import { waitOf, withMetricsOf } from './link-metrics.js';
 import { nextHop } from './next-hop.js';
 import { otherSiteOf } from './other-site.js';
 import { peerMonitors, type News } from './peer-monitor.js';
@@ -43,17 +44,19 @@ export function follow(channels: Channels, events: ConnectionEvents, tokens?: To
         return;
       }
     }
-    if (news.kind !== 'is' || news.connection.state === State.DOWN) {
-      events.down(id);
+    if (news.kind !== 'is') {
+      events.lost(id);
       return;
     }
-    // What else a Request changed is told by our own `monitor`, when we answer it.
     const known = events.get(id);
-    if (known && news.connection.state === State.REFRESH_REQUESTED) {
-      events.update({ ...known, state: State.REFRESH_REQUESTED });
-      return;
-    }
-    if (known?.state === State.DOWN) events.update({ ...known, state: State.UP });
+    if (known === undefined) return;
+    const { state } = news.connection;
+    // What else a Request changed is told by our own `monitor`, when we answer it.
+    const now = { ...withMetricsOf(known, news.connection), state };
+    if (state === State.UP && (known.state !== State.DOWN || isWaiting(now))) return;
+    const isKnown = known.state === State.DOWN && isWaiting(known) === isWaiting(now);
+    if (state === State.DOWN && isKnown) return;
+    events.update(now);
   };
   return {
     kind: 'step',
@@ -82,6 +85,10 @@ export function follow(channels: Channels, events: ConnectionEvents, tokens?: To
       return Promise.resolve();
     },
   };
+}
+
+function isWaiting(connection: Connection): boolean {
+  return waitOf(connection) !== undefined;
 }
 
 /** Where that fails, `monitor` tells it as state DOWN. */

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { status } from '@grpc/grpc-js';
 import { compose } from '../chain/compose.js';
+import { pathOf } from '../chain/connection.js';
 import type { Request } from '../chain/element.js';
 import { WireError } from '../errors/wire-error.js';
 import { Connection, ConnectionEvent, State } from '../gen/connection.js';
@@ -21,25 +22,37 @@ function scene(liveness?: Liveness) {
   const clock = new ManualClock();
   const log: string[] = [];
   const failures: Error[] = [];
+  const answer: { metrics?: Record<string, string> } = {};
   const b = begin();
   const chain = compose(b, clientUrl('unix:///nsmgr'), heal({ channels, liveness }), {
     ...recording(),
     request(call, request, next) {
       log.push(wanted(request));
       const failure = failures.shift();
-      return failure ? Promise.reject(failure) : next(call, request);
+      if (failure !== undefined) return Promise.reject(failure);
+      const path = pathOf(request.connection);
+      const behind = { name: 'forwarder', id: 'f', token: '', expires: undefined };
+      const pathSegments = [
+        ...path.pathSegments.slice(0, 1),
+        { ...behind, metrics: answer.metrics ?? {} },
+      ];
+      return next(call, {
+        ...request,
+        connection: { ...request.connection, path: { ...path, pathSegments } },
+      });
     },
     close() {
       log.push('close');
       return Promise.resolve();
     },
   });
-  const tell = async (type: 0 | 1 | 2, state: State = State.UP): Promise<void> => {
+  const tell = async (type: 0 | 1 | 2, state: State = State.UP, metrics = {}): Promise<void> => {
     const path = {
       index: 1,
       pathSegments: [
         { name: 'nsc', id: 'c' },
         { name: 'm', id: 'm' },
+        { name: 'forwarder', id: 'f', metrics },
       ],
     };
     const theirs = Connection.fromPartial({ id: 'm', state, path });
@@ -54,7 +67,7 @@ function scene(liveness?: Liveness) {
     log.length = 0;
   };
   const close = () => chain.close(testCall({ clock }), conn);
-  return { channels, clock, log, failures, chain, tell, start, close, begin: b };
+  return { channels, clock, log, failures, answer, chain, tell, start, close, begin: b };
 }
 
 function wanted({ connection }: Request): string {
@@ -185,6 +198,76 @@ t.test('the data plane is checked, and found dead is chosen anew', async (t) => 
   await close();
   await clock.advance(1_000);
   t.equal(checks, before + 5);
+});
+
+/** As a forwarder without a strand left says it. */
+const waiting = { strands_usable: '0', hold_ms: '60000' };
+
+t.test(
+  'no link is left: it waits, is as it was, and is healed once the hold is over',
+  async (t) => {
+    let alive = true;
+    let checks = 0;
+    const { start, tell, log, clock, close } = scene(() => {
+      checks++;
+      return Promise.resolve(alive);
+    });
+    await start();
+    alive = false;
+    await tell(1, State.DOWN, waiting);
+    checks = 0;
+    await clock.advance(59_900);
+    t.same([log, checks], [[], 0], 'nobody is asked');
+    alive = true;
+    await tell(1, State.UP, { strands_usable: '1' });
+    await clock.advance(1_000);
+    t.same([log, checks], [[], 5]);
+
+    alive = false;
+    await tell(1, State.DOWN, waiting);
+    await clock.advance(59_900);
+    await tell(1, State.DOWN, { strands_usable: '0' });
+    t.same(log.splice(0), ['close', 'reselect'], 'the forwarder waits no more');
+    await tell(1, State.DOWN, waiting);
+    await clock.advance(60_100);
+    t.same(log, ['close', 'reselect'], 'nor do we, where nobody says anything');
+    await close();
+    t.equal(clock.timers, 0);
+  },
+);
+
+t.test(
+  'while it waits: a silent manager is asked again, a closed wire is chosen anew',
+  async (t) => {
+    const { start, tell, log, channels, clock, close } = scene(() => Promise.resolve(false));
+    await start();
+    await tell(1, State.DOWN, waiting);
+    channels.streams.at(-1)?.fail(gone);
+    await settle();
+    t.same(log.splice(0), ['again']);
+    await clock.advance(50);
+    await tell(0, State.DOWN, waiting);
+    await tell(2);
+    t.same(log, ['close', 'reselect']);
+    await close();
+  },
+);
+
+t.test('pings are believed when the forwarder has had the time to say what it knows', async (t) => {
+  const metrics = { strands_usable: '2', detection_ms: '2000' };
+  const { chain, tell, log, clock, close, answer } = scene(() => Promise.resolve(false));
+  answer.metrics = metrics;
+  await chain.request(testCall({ clock }), request);
+  log.length = 0;
+  await clock.advance(3_100);
+  t.same(log, []);
+  await tell(1, State.DOWN, waiting);
+  await clock.advance(10_000);
+  t.same(log, [], 'it was the links');
+  await tell(1, State.UP, metrics);
+  await clock.advance(3_400);
+  t.same(log, ['close', 'reselect'], 'it is the other end');
+  await close();
 });
 
 t.test('a check that does not end in time means dead', async (t) => {

@@ -12,6 +12,11 @@
  * if the endpoint's namespace outlived its process): closed and chosen anew.
  * Repeated with a back-off until it succeeds. Where a hop asks for a refresh, the
  * Request is repeated once.
+ *
+ * A forwarder that steers the wire knows better than pings: where it says that no strand
+ * is left and that waiting is all there is to do, for so long the wire is neither closed nor
+ * chosen anew, and is as it was when a strand answers. It gets the time that it
+ * needs to find that out before pings are believed.
  */
 import { status } from '@grpc/grpc-js';
 import type { Call } from '../chain/call.js';
@@ -23,6 +28,7 @@ import { stateKey } from '../chain/state.js';
 import { WireError } from '../errors/wire-error.js';
 import { State, type Connection } from '../gen/connection.js';
 import type { Channels } from '../grpc/channel.js';
+import { detectionOf, waitOf } from './link-metrics.js';
 import { nextHop } from './next-hop.js';
 import { peerMonitors, type News } from './peer-monitor.js';
 import type { Tokens } from './tokens.js';
@@ -45,6 +51,8 @@ export interface HealOptions {
 
 const firstBackOffMs = 200;
 const longestBackOffMs = 5_000;
+/** What a forwarder's word may take to us beyond its time of detection. */
+const tellMs = 1_000;
 const healerKey = stateKey<Healer>('heal');
 
 /** The element. */
@@ -71,6 +79,9 @@ class Healer implements Disposable {
   #connection: Connection | undefined;
   #watch: (Disposable & { readonly url: string }) | undefined;
   #healing = false;
+  /** Until when nothing but its links is wrong; with another number at each change. */
+  #waitUntilMs: number | undefined;
+  #waits = 0;
 
   constructor(call: Call, options: HealOptions) {
     this.#call = call;
@@ -83,13 +94,13 @@ class Healer implements Disposable {
 
   keep(connection: Connection, call: Call): void {
     this.#connection = connection;
+    this.#wait(connection);
     const url = call.state.get(nextHop);
     if (url === undefined || this.#watch?.url === url) return;
     this.#watch?.[Symbol.dispose]();
     const { name, id } = ownSegment(connection);
     const told = (news: News): void => {
-      if (news.kind !== 'is' || news.connection.state === State.DOWN) this.#heal(news.kind);
-      else if (news.connection.state === State.REFRESH_REQUESTED) this.#refresh();
+      this.#told(news);
     };
     const { clock, log } = call;
     const { channels, tokens } = this.#options;
@@ -102,12 +113,59 @@ class Healer implements Disposable {
     this.#watch?.[Symbol.dispose]();
   }
 
+  #told(news: News): void {
+    if (news.kind === 'gone') this.#waitUntilMs = undefined;
+    if (news.kind !== 'is') {
+      this.#heal(news.kind);
+      return;
+    }
+    const { connection } = news;
+    this.#wait(connection);
+    if (connection.state === State.REFRESH_REQUESTED) this.#refresh();
+    else if (connection.state === State.DOWN && !this.#isWaiting()) this.#heal('is');
+  }
+
+  /** Know what a forwarder says of the wire's links. */
+  #wait(connection: Connection): void {
+    const waitMs = waitOf(connection);
+    const was = this.#isWaiting();
+    this.#waitUntilMs = waitMs === undefined ? undefined : this.#call.clock.now() + waitMs;
+    const is = this.#isWaiting();
+    if (was === is) return;
+    this.#waits++;
+    const { log } = this.#call;
+    if (is) log.warn({ waitMs }, 'no link is left for the wire: it waits for one');
+    else log.info('a link is back for the wire, or there is nothing to wait for');
+  }
+
+  #isWaiting(): boolean {
+    const { clock } = this.#call;
+    return this.#waitUntilMs !== undefined && clock.now() < this.#waitUntilMs;
+  }
+
   async #check(): Promise<void> {
     const { clock } = this.#call;
+    let sinceMs: number | undefined;
     for (;;) {
       await delay(clock, this.#options.intervalMs ?? 200, this.#abort.signal);
-      if (!this.#healing && !(await this.#isAlive())) this.#heal('dead');
+      if (this.#healing || this.#isWaiting()) {
+        sinceMs = undefined;
+        continue;
+      }
+      const [startMs, waits] = [clock.now(), this.#waits];
+      // What was asked while there was no link tells nothing.
+      if ((await this.#isAlive()) || waits !== this.#waits) sinceMs = undefined;
+      else sinceMs = Math.min(sinceMs ?? startMs, clock.now());
+      if (sinceMs === undefined || clock.now() - sinceMs < this.#patienceMs()) continue;
+      sinceMs = undefined;
+      this.#heal('dead');
     }
+  }
+
+  /** How long pings may fail before they are believed. */
+  #patienceMs(): number {
+    const detectionMs = this.#connection && detectionOf(this.#connection);
+    return detectionMs === undefined ? 0 : detectionMs + tellMs;
   }
 
   async #isAlive(): Promise<boolean> {
@@ -149,7 +207,9 @@ class Healer implements Disposable {
     const { signal } = this.#abort;
     let isUnknown = false;
     for (let backOffMs = firstBackOffMs; ; backOffMs = Math.min(backOffMs * 2, longestBackOffMs)) {
-      const reselect = isDead || isUnknown || !(await this.#isAlive());
+      // Found out meanwhile: it was only its links.
+      if (isDead && this.#isWaiting()) return;
+      const reselect = isDead || isUnknown || !(this.#isWaiting() || (await this.#isAlive()));
       try {
         await again.request({ reselect, signal });
         return;

@@ -23,7 +23,7 @@ function scene(url = 'tcp://192.0.2.1:5001') {
   const state = new State();
   state.set(nextHop, url);
   const site: { error?: Error; asked: number } = { asked: 0 };
-  const wire = { usable: true };
+  const wire = { usable: true, away: false };
   const behind: Step = {
     kind: 'step',
     name: 'behind',
@@ -37,7 +37,10 @@ function scene(url = 'tcp://192.0.2.1:5001') {
     },
     close: () => Promise.resolve(),
   };
-  const chain = compose(hold({ holdMs: 24 * hourMs, usable: () => wire.usable }), behind);
+  const chain = compose(
+    hold({ holdMs: 24 * hourMs, usable: () => wire.usable, isAway: () => wire.away }),
+    behind,
+  );
   const request = (change: Partial<Connection> = {}) => {
     const expires = toTimestamp(clock.now() + 600_000);
     const names = ['client', 'nmgr-edge', 'forwarder-edge'];
@@ -108,6 +111,23 @@ t.test('what is no absence is passed on', async (t) => {
     t.match(await request(), { payload: 'IP' });
   }
 });
+
+t.test(
+  'while nothing of the wire gets through, a site that answers and refuses is believed',
+  async (t) => {
+    const { site, wire, request } = scene();
+    await request();
+    wire.away = true;
+    for (const absence of [unreachable, new WireError(status.DEADLINE_EXCEEDED, 'no answer')]) {
+      site.error = absence;
+      t.match(await request(), { payload: 'IP' });
+    }
+    for (const code of [status.UNAVAILABLE, status.NOT_FOUND]) {
+      site.error = new WireError(code, 'its forwarder is gone');
+      await t.rejects(request(), { code });
+    }
+  },
+);
 
 t.test('a site that was restarted may not know its services for a minute', async (t) => {
   const { clock, site, request } = scene();

@@ -31,6 +31,8 @@ export interface HoldOptions {
   readonly holdMs: number;
   /** Whether the wire carries (by this hop's id); yes where not given. */
   readonly usable?: (id: string) => boolean;
+  /** Whether nothing of it reaches the other side: then one that answers at all, and refuses, means it. */
+  readonly isAway?: (id: string) => boolean;
 }
 
 interface Answered {
@@ -99,10 +101,13 @@ function mayHold(
   { connection }: Request,
   before: Answered,
   reason: unknown,
-  { holdMs, usable }: HoldOptions,
+  { holdMs, usable, isAway }: HoldOptions,
 ): boolean {
   const now = call.clock.now();
   if (call.signal.aborted || !(reason instanceof WireError)) return false;
+  const isAnswer =
+    !(reason instanceof UnreachableError) && reason.code !== status.DEADLINE_EXCEEDED;
+  if (isAnswer && isAway?.(ownSegment(connection).id) === true) return false;
   if (reason.code === status.NOT_FOUND) {
     before.unknownMs ??= now;
     if (now - before.unknownMs >= restartMs) return false;

@@ -79,7 +79,7 @@ export const site = {
   WANWIRE_HOLD: duration({
     default: '24h',
     description:
-      'How long a wire to another site is kept while that site cannot be asked and the wire still carries.',
+      'How long a wire to another site is kept while that site cannot be asked and the wire still carries, or waits for a link.',
   }),
 } as const satisfies Table;
 

@@ -119,6 +119,33 @@ APART int answered(struct __sk_buff *skb, __u32 ip, __u64 now)
 	return TC_ACT_SHOT;
 }
 
+/* The same to the port of large probes: that it came is all that it tells. */
+APART int answered_large(struct __sk_buff *skb, __u32 ip)
+{
+	struct stamp s = { .ip = ip };
+	struct ww_quality *of;
+	struct ww_large *probe;
+	__s32 newer;
+
+	if (!read_stamp(skb, &s, true))
+		return PASS;
+	of = bpf_map_lookup_elem(&quality, &s.strand);
+	probe = bpf_map_lookup_elem(&large, &s.strand);
+	if (!of || !probe)
+		return PASS;
+	newer = bpf_ntohl(s.answer.sender.seq) - probe->seq;
+	/* Nobody waits for an older one any more. */
+	if (newer < 0)
+		return TC_ACT_SHOT;
+	if (newer || probe->stamp != s.answer.sender.stamp ||
+	    __sync_val_compare_and_swap(&probe->state, WW_SENT_UNDER_WAY, WW_SENT_ANSWERED) !=
+		    WW_SENT_UNDER_WAY)
+		__sync_fetch_and_add(&of->forged, 1);
+	else
+		probe->rx_bytes += skb->len - ip;
+	return TC_ACT_SHOT;
+}
+
 /* A probe that leaves: that is when it was sent, also where it waited so long for its neighbour that it was judged. */
 APART int departed(struct __sk_buff *skb, __u32 ip, __u64 now)
 {

@@ -5,6 +5,7 @@
 
 #include "connection.h"
 #include "count.h"
+#include "evidence.h"
 
 /* As in linux/if_packet.h. */
 enum { TO_HOST = 0, TO_OTHERS = 3 };
@@ -49,6 +50,7 @@ static __always_inline int deliver(struct __sk_buff *skb, struct packet *p, stru
 	if (!address_frame(skb, wire))
 		return drop(number, WW_DROP_MALFORMED);
 	count_rx(p, s, strand, segments(skb));
+	heed(skb, p, s, family);
 	if (p->tcp & TCP_ENDS)
 		ended(p, WW_SESSION_FIN_IN, family);
 	/* Marks of the outer packet are this node's own; only from 6.15 does the kernel see to that. */

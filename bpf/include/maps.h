@@ -238,11 +238,37 @@ struct {
 
 struct {
 	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WW_STRANDS);
+	__type(key, __u32);
+	__type(value, struct ww_large);
+} large SEC(".maps");
+
+struct {
+	PINNED;
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, struct ww_sender);
 	__type(value, __u32);
 } senders SEC(".maps");
+
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WW_STRANDS);
+	__type(key, __u32);
+	__type(value, struct ww_evidence);
+} evidence SEC(".maps");
+
+struct {
+	PINNED;
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WW_STRANDS *WW_FOLLOWED);
+	__type(key, __u32);
+	__type(value, struct ww_followed);
+} followed SEC(".maps");
 
 /* Only user space reads and writes it. */
 struct {

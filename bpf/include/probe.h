@@ -5,7 +5,7 @@
  * reflector stateful), plain UDP packets from a strand's local address and
  * control.probe_port to its remote one and control.stamp_port.
  *
- * All three maps are arrays and mmap-able. Every word has one writer. Times are
+ * All these maps are arrays and mmap-able. Every word has one writer. Times are
  * CLOCK_MONOTONIC in ns.
  */
 #ifndef WANWIRE_PROBE_H
@@ -36,7 +36,7 @@ struct ww_probe {
 	__u8 dscp;
 	__u8 pad;
 	__u16 size; /* of the UDP payload; WW_STAMP or more */
-	__u32 pad2;
+	__u32 large; /* of a large probe that is wished for: size of the UDP payload << 16 | its number */
 };
 
 /*
@@ -90,6 +90,25 @@ struct ww_sent {
 	__u64 sent_ns;
 	__u32 seq;
 	__u32 state; /* enum ww_sent_state */
+};
+
+/*
+ * Map `large`, by strand: the newest large probe, which asks whether its size passes and
+ * is in no other figure. Sent once whenever `large` of ww_probe is another word than
+ * before, from a port of its own, never fragmented. Bytes are of IP packets.
+ */
+struct ww_large {
+	/* The prober's, but for an answered one's state; that is stored last. */
+	__u64 stamp; /* as ww_sent has it */
+	__u64 sent_ns;
+	__u32 seq; /* the number of the wish */
+	__u32 state; /* enum ww_sent_state; WW_SENT_LOST: it could not be sent */
+	__u32 error; /* errno of that; EMSGSIZE: the kernel knows that it does not fit */
+	__u32 pad;
+	__u64 tx_bytes; /* of all large probes */
+	/* The programs'. */
+	__u64 rx_bytes; /* of their answers */
+	__u64 reflected_bytes; /* of the peer's: what each had beyond a usual probe */
 };
 
 /* Map `senders`, the programs' own: how many probes of a sender's were answered (__u32). */

@@ -84,6 +84,19 @@ static __always_inline long turn_payload(struct __sk_buff *skb, struct stamp *s,
 	return 0;
 }
 
+/* What it has beyond a usual one. */
+static __always_inline void count_beyond(struct __sk_buff *skb, struct stamp *s)
+{
+	__u32 usual = s->udp + sizeof(struct udphdr) + WW_STAMP;
+	struct ww_large *of;
+
+	if (skb->len <= usual)
+		return;
+	of = bpf_map_lookup_elem(&large, &s->strand);
+	if (of)
+		__sync_fetch_and_add(&of->reflected_bytes, skb->len - usual);
+}
+
 /* A probe that came, at `now` and (by the other clock) at `received`. */
 APART int reflect(struct __sk_buff *skb, __u32 ip, __u64 now, __u64 received)
 {
@@ -98,6 +111,7 @@ APART int reflect(struct __sk_buff *skb, __u32 ip, __u64 now, __u64 received)
 		return PASS;
 	of->heard_ns = now;
 	__sync_fetch_and_add(&of->reflected, 1);
+	count_beyond(skb, &s);
 	answer.seq = bpf_htonl(next_number(&s));
 	answer.error = bpf_htons(CLOCK_ERROR);
 	answer.ssid = s.probe.ssid;

@@ -100,6 +100,11 @@ static __always_inline __u32 as_ports(__u32 source, __u32 destination)
 	return bpf_htons(source) | (__u32)bpf_htons(destination) << 16;
 }
 
+static __always_inline __u32 source_of(__u32 both)
+{
+	return bpf_ntohs(both & 0xffff);
+}
+
 static __always_inline __u32 destination_of(__u32 both)
 {
 	return bpf_ntohs(both >> 16);

@@ -5,6 +5,7 @@
 
 #include "connection.h"
 #include "count.h"
+#include "evidence.h"
 #include "too-big.h"
 #include "tunnel.h"
 #include "unrest.h"
@@ -57,6 +58,7 @@ static __always_inline int steer(struct __sk_buff *skb, struct packet *p, struct
 	if (set_key(skb, strand, wire->vni, p->mark == 255 ? p->tos & 0xfc : p->mark << 2))
 		return drop(number, WW_DROP_TUNNEL);
 	count_tx(p, wire, s, id, segments(skb));
+	follow(skb, p, s, id, family);
 	if (p->tcp & TCP_ENDS)
 		ended(p, WW_SESSION_FIN_OUT, family);
 	return bpf_redirect(strand->device, 0);

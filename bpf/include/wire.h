@@ -4,7 +4,7 @@
  * and values, drop reasons, limits. `bpf/loader/layout.ts` says the same in
  * TypeScript; a test compares both by BTF. Whoever changes a layout raises
  * WW_LAYOUT: a forwarder that finds another number does not adopt the pins.
- * Parts of it are in names.h, record.h, probe.h and tables.h.
+ * Parts of it are in followed.h, names.h, record.h, probe.h and tables.h.
  *
  * Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d; ports are in network byte
  * order; everything else in the host's.
@@ -48,6 +48,7 @@ struct ww_control {
 	__u32 probe_port; /* UDP, that this node's probes come from; 0: there is no prober */
 	__u32 prober_pid; /* these two are the prober's words too */
 	__u32 prober_version; /* WW_PROBER */
+	__u32 large_port; /* as probe_port; of its large probes */
 };
 
 /* Map `ports`: ifindex of a wire's host end -> number of the wire (__u32). */
@@ -236,6 +237,7 @@ struct ww_limit {
 	__u64 full_ns; /* when it is full again; CLOCK_MONOTONIC, coarse */
 };
 
+#include "followed.h"
 #include "names.h"
 #include "probe.h"
 #include "record.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * `bpf/include/wire.h` in TypeScript: keys and values of the pinned maps. What
- * each means is said there; `test/bpf/layout.test.ts` compares every size and
- * offset with the object's BTF.
+ * `bpf/include/wire.h` in TypeScript: keys and values of the pinned maps. What each means is
+ * said there; `test/bpf/layout.test.ts` compares every size and offset with the object's BTF.
  */
 import { bytes, Struct, type StructOf, u16, u16s, u32, u64, u64s, u8 } from './struct.js';
 
+export * from './evidence-layout.js';
 export * from './probe-layout.js';
 
 /** WW_LAYOUT. */
@@ -28,6 +28,8 @@ export const limits = {
   sent: 256,
   /** Bytes of a probe at least, behind UDP's header. */
   stamp: 44,
+  /** TCP segments of a strand that are followed at a time. */
+  followed: 8,
 } as const;
 
 /** WW_STAYS: `sla` of a session that leaves no strand because it is avoided. */
@@ -111,6 +113,7 @@ export const control = new Struct('ww_control', {
   probe_port: u32,
   prober_pid: u32,
   prober_version: u32,
+  large_port: u32,
 });
 /** One wire: map `wires`. */
 export const wire = new Struct('ww_wire', {

@@ -24,7 +24,7 @@ export const probe = new Struct('ww_probe', {
   dscp: u8,
   pad: u8,
   size: u16,
-  pad2: u32,
+  large: u32,
 });
 /** What is measured of a strand: map `quality`. */
 export const quality = new Struct('ww_quality', {
@@ -57,7 +57,22 @@ export const quality = new Struct('ww_quality', {
 /** A probe that an answer may fit: map `sent`. */
 export const sent = new Struct('ww_sent', { stamp: u64, sent_ns: u64, seq: u32, state: u32 });
 
+/** The newest large probe of a strand: map `large`. */
+export const large = new Struct('ww_large', {
+  stamp: u64,
+  sent_ns: u64,
+  seq: u32,
+  state: u32,
+  error: u32,
+  pad: u32,
+  tx_bytes: u64,
+  rx_bytes: u64,
+  reflected_bytes: u64,
+});
+
 /** {@link probe} as a value. */
 export type Probe = StructOf<typeof probe>;
 /** {@link quality} as a value. */
 export type Quality = StructOf<typeof quality>;
+/** {@link large} as a value. */
+export type Large = StructOf<typeof large>;

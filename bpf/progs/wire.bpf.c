@@ -82,8 +82,12 @@ static __always_inline int stamp_in(struct __sk_buff *skb, const __u32 ip)
 		return PASS;
 	if (destination_of(ports) == c->stamp_port)
 		return reflect(skb, ip, bpf_ktime_get_ns(), bpf_ktime_get_tai_ns());
-	if (ports == as_ports(c->stamp_port, c->probe_port))
+	if (source_of(ports) != c->stamp_port)
+		return PASS;
+	if (destination_of(ports) == c->probe_port)
 		return answered(skb, ip, bpf_ktime_get_ns());
+	if (destination_of(ports) == c->large_port)
+		return answered_large(skb, ip);
 	return PASS;
 }
 

@@ -134,12 +134,17 @@ t.test('decisions as lines', (t) => {
         why: 'fit for 61 s',
       }),
       text({ atMs: 5, kind: 'frozen', why: 'no probes are sent' }),
+      text({
+        ...{ atMs: 5, kind: 'mtu', strand: 1, name: 'fibre-cloud/wan0', link: 'fibre', peer: 'c' },
+        ...{ mtu: { from: 1450, to: 1396 }, why: '1402 bytes do not pass, 1396 do' },
+      }),
     ],
     [
       '2026-11-21 09:14:02.118  fibre-cloud/wan0  up > degraded  12  20.1 ms  -  8.2 %  default/voice: loss 8.2 % of 170 probes (SLA 1 %)',
       '2026-11-21 09:14:02.118  fibre-cloud/wan0  degraded, recovered  12  20.1 ms  -  8.2 %  default/voice: a?[2J',
       '2026-11-21 09:14:02.118  lte-cloud/wan1  stranded  3  -  -  -  default/voice: belongs on fibre-cloud/wan0, fit for 61 s',
       '2026-11-21 09:14:02.118  -  frozen  -  -  -  -  no probes are sent',
+      '2026-11-21 09:14:02.118  fibre-cloud/wan0  mtu 1450 > 1396  -  -  -  -  1402 bytes do not pass, 1396 do',
     ],
   );
   t.end();

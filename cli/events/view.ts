@@ -46,9 +46,11 @@ export class DecisionLines {
     return this.#tone(event)(line);
   }
 
-  #tone({ kind }: QualityEvent): (line: string) => string {
+  #tone(event: QualityEvent): (line: string) => string {
+    const { kind } = event;
     const { red, yellow, green } = this.#paint;
     if (kind === 'down' || kind === 'frozen') return red;
+    if (event.kind === 'mtu') return event.mtu.to < event.mtu.from ? yellow : String;
     if (kind === 'degraded' || kind === 'held' || kind === 'stranded') return yellow;
     return kind === 'up' ? green : String;
   }
@@ -56,6 +58,7 @@ export class DecisionLines {
 
 /** `up > degraded`; what is no change of state by its name. */
 export function decisionText(event: QualityEvent): string {
+  if (event.kind === 'mtu') return `mtu ${String(event.mtu.from)} > ${String(event.mtu.to)}`;
   if (!('to' in event)) return event.kind;
   const { from, to, kind } = event;
   if (from !== to) return `${from} > ${to}`;

@@ -62,10 +62,22 @@ const answerSchema: z.ZodType<QualityAnswer> = z.looseObject({
       lossPercent: figure,
       lossOutPercent: figure,
       lossBackPercent: figure,
+      tcp: z
+        .looseObject({
+          segments: z.int(),
+          resentPercent: z.number(),
+          rttMs: figure,
+          rttMinMs: figure,
+        })
+        .nullable(),
       breaks: numbers,
       avoidedBy: numbers,
       heldUntil: figure,
       intervalMs: z.number(),
+      mtu: z.int(),
+      deviceMtu: z.int(),
+      mtuProbed: z.boolean(),
+      largeIntervalMs: z.number(),
     }),
   ),
 });

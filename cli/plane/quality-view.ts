@@ -2,7 +2,7 @@
 /** Links, strands and SLAs with what probes say of them: the tables and the JSON of `wanwire links`. */
 import { overhead } from '../../forwarder/steering/strands.js';
 import type { Paint } from '../paint.js';
-import { bytesText, momentText, msText, percentText, rateText } from './figures.js';
+import { bytesText, countText, momentText, msText, percentText, rateText } from './figures.js';
 import { tableLines, type Column } from './lines.js';
 import { linksJson, ratedLinks, ratedStrands, stateTone } from './links-view.js';
 import {
@@ -171,8 +171,17 @@ function strandColumns(now: QualityReading, withRates: boolean): readonly Column
     { title: 'MTU', right, text: ({ mtu }) => String(mtu) },
     ...carriedColumns<StrandRow>(withRates),
     { title: 'PROBES A DAY', right, text: ({ quality }) => bytesText(quality.probeBytesADay) },
-    { title: 'WHY', text: ({ quality }) => quality.why },
+    { title: 'WHY', text: ({ quality }) => whyText(quality) },
   ];
+}
+
+/** And what TCP suffers, which probes may know nothing of. */
+function whyText({ why, tcp }: StrandQuality): string {
+  if (tcp === null) return why;
+  const { segments, resentPercent, rttMinMs } = tcp;
+  const resent = `TCP: ${percentText(resentPercent)} of ${countText(segments)} sent again`;
+  const least = rttMinMs === null ? '' : `, ${msText(rttMinMs)} at least`;
+  return [why, `${resent}${least}`].filter(Boolean).join('; ');
 }
 
 const slaColumns: readonly Column<SlaQuality>[] = [

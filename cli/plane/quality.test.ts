@@ -77,10 +77,15 @@ const unknown: Omit<QualityStrand, 'id' | 'name'> = {
   lossPercent: null,
   lossOutPercent: null,
   lossBackPercent: null,
+  tcp: null,
   breaks: [],
   avoidedBy: [],
   heldUntil: null,
   intervalMs: 20,
+  mtu: 1450,
+  deviceMtu: 1450,
+  mtuProbed: true,
+  largeIntervalMs: 0,
 };
 const months = { month: '2026-11', txBytes: 1e9, rxBytes: 2e8 };
 const answered: QualityAnswer = {
@@ -97,6 +102,8 @@ const answered: QualityAnswer = {
       ...{ ...unknown, id: 3, name: 'lte-cloud/wan0', link: 'lte', state: 'degraded', rttMs: 91 },
       ...{ jitterMs: 4, lossPercent: 8.24, lossOutPercent: 8.1, lossBackPercent: 0.05 },
       ...{ why: 'loss 8.2 % of 170 probes, SLA 1 %', breaks: [2], avoidedBy: [2] },
+      tcp: { segments: 410, resentPercent: 7.86, rttMs: 95, rttMinMs: 91.2 },
+      largeIntervalMs: 5_000,
     },
   ],
 };
@@ -106,12 +113,12 @@ t.test('while the forwarder runs: its words, and a strand that it does not know 
   t.strictSame(lines, [
     'LINK   CLASS        NETWORK   DEVICE  STATE     STRANDS      RTT  JITTER   LOSS    OUT    BACK       TX     RX         RATE                THIS MONTH  PROBES A DAY',
     'fibre  low-latency  internet  wan0    up        1/1      20.1 ms  0.3 ms    0 %      -       -  1.50 kB   70 B  1.00 Mbit/s                   1.20 GB       1.24 GB',
-    'lte    best-effort  internet  wan1    degraded  0/2      91.0 ms  4.0 ms  8.2 %  8.1 %  0.05 %  6.00 kB  140 B  30.0 Mbit/s  1.20 GB of 50.0 GB (2 %)        622 MB',
+    'lte    best-effort  internet  wan1    degraded  0/2      91.0 ms  4.0 ms  8.2 %  8.1 %  0.05 %  6.00 kB  140 B  30.0 Mbit/s  1.20 GB of 50.0 GB (2 %)        675 MB',
     'spare  bulk         internet  wan2    unused    0/0            -       -      -      -       -      0 B    0 B            -                       0 B           0 B',
     '',
     'STRAND            PEER             STATE     SINCE         RTT  JITTER   LOSS    OUT    BACK   MTU       TX    RX  PROBES A DAY  WHY',
     'fibre-cloud/wan0  cloud-forwarder  up        09:13:02  20.1 ms  0.3 ms    0 %      -       -  1450  1.50 kB  70 B       1.24 GB  -',
-    'lte-cloud/wan0    cloud-forwarder  degraded  09:13:02  91.0 ms  4.0 ms  8.2 %  8.1 %  0.05 %  1450  3.50 kB  70 B        622 MB  loss 8.2 % of 170 probes, SLA 1 %',
+    'lte-cloud/wan0    cloud-forwarder  degraded  09:13:02  91.0 ms  4.0 ms  8.2 %  8.1 %  0.05 %  1450  3.50 kB  70 B        675 MB  loss 8.2 % of 170 probes, SLA 1 %; TCP: 7.9 % of 410 sent again, 91.2 ms at least',
     'lte-cloud/wan1    cloud-forwarder  down      -               -       -      -      -       -  1450  2.50 kB  70 B           0 B  carrier, operator, not judged yet',
     '',
     'SLA OF         AT MOST              BROKEN BY       KEPT FROM',

@@ -8,8 +8,10 @@ import type {
   QualityAnswer,
   QualityLink,
   QualitySla,
+  QualityTcp,
 } from '../../forwarder/operator/quality-answer.js';
 import { probeBytesADay } from '../../forwarder/quality/strand-meters.js';
+import { overhead } from '../../forwarder/steering/strands.js';
 import type { LinkState } from '../../forwarder/quality/states.js';
 import { monthOf, usedIn, type Usage } from '../../forwarder/quality/usage.js';
 import type { LinksReading } from './links-view.js';
@@ -27,6 +29,11 @@ export interface StrandQuality extends Measured {
   readonly keptFrom: readonly string[];
   readonly heldUntil: number | null;
   readonly intervalMs: number;
+  /** What the devices would carry, and whether the strand's `mtu` was probed; null without a forwarder. */
+  readonly deviceMtu: number | null;
+  readonly mtuProbed: boolean | null;
+  /** What TCP tells, where there is enough of it; null without a forwarder. */
+  readonly tcp: QualityTcp | null;
   /** Of probes and their answers, the peer's too, as often as now. */
   readonly probeBytesADay: number;
 }
@@ -86,14 +93,15 @@ export function strandQualities(
   const told = new Map(now.answer?.strands.map((one) => [one.name, one]));
   return new Map(
     now.reading.plane.strands.map((strand) => {
-      const { name, probes } = strand;
+      const { name } = strand;
       const found = told.get(name);
       const names = (numbers: readonly number[]): readonly string[] =>
         numbers.flatMap((number) => classesOf(now, number));
       if (found === undefined) {
         return [name, fromMaps(now, strand, earlier.get(strand.id), names)] as const;
       }
-      const { state, since, why, heldUntil, intervalMs } = found;
+      const { state, since, why, heldUntil, intervalMs, largeIntervalMs, tcp } = found;
+      const { deviceMtu, mtuProbed } = found;
       const { rttMs, jitterMs, lossPercent, lossOutPercent, lossBackPercent } = found;
       const quality: StrandQuality = {
         state,
@@ -110,7 +118,10 @@ export function strandQualities(
         keptFrom: names(found.avoidedBy),
         heldUntil,
         intervalMs,
-        probeBytesADay: costOf(probes, intervalMs),
+        deviceMtu,
+        mtuProbed,
+        tcp,
+        probeBytesADay: costOf(strand, intervalMs, largeIntervalMs),
       };
       return [name, quality] as const;
     }),
@@ -145,7 +156,10 @@ function fromMaps(
     keptFrom,
     heldUntil: null,
     intervalMs: probes.intervalMs,
-    probeBytesADay: costOf(probes, probes.intervalMs),
+    deviceMtu: null,
+    mtuProbed: null,
+    tcp: null,
+    probeBytesADay: costOf(strand, probes.intervalMs),
   };
 }
 
@@ -233,7 +247,9 @@ export function bitsOf(word: number): readonly number[] {
 }
 
 /** The peer's probes cost as much, each, as ours. */
-function costOf({ bytes, sent, reflected }: PlaneStrand['probes'], intervalMs: number): number {
-  const own = probeBytesADay(bytes, intervalMs);
+function costOf(strand: PlaneStrand, intervalMs: number, largeIntervalMs = 0): number {
+  const { bytes, sent, reflected } = strand.probes;
+  const large = strand.mtu + overhead[strand.remote.includes(':') ? 6 : 4];
+  const own = probeBytesADay(bytes, intervalMs) + probeBytesADay(large, largeIntervalMs);
   return Math.round(own * (1 + (sent > 0 ? reflected / sent : 0)));
 }

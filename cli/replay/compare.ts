@@ -19,11 +19,11 @@ export interface Beside {
 /** What nobody doubted was written once a second: a replay may be so much later. */
 const toleranceMs = 1_500;
 
-/** The decisions of a recording. Of stranded sessions no sample tells, so no replay can. */
+/** The decisions of a recording. Of stranded sessions and of MTUs no sample tells, so no replay can. */
 export function recordedOf(records: readonly JournalRecord[]): readonly Dated[] {
   return records
     .flatMap((one) => (one.type === 'event' ? [one] : []))
-    .filter(({ event }) => event.kind !== 'stranded');
+    .filter(({ event }) => event.kind !== 'stranded' && event.kind !== 'mtu');
 }
 
 /** When a replay's decisions were: at the samples by which they were made, which are in the same order. */

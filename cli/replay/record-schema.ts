@@ -67,6 +67,12 @@ const sample = z.looseObject(
     heardAgoMs: number.optional(),
     forged: number,
     failed: number,
+    tcp: z
+      .looseObject(
+        { acked: number, resent: number, rttSumMs: number, rttMinMs: number.optional() },
+        { error: 'what TCP told' },
+      )
+      .optional(),
   },
   { error: 'a sample' },
 );
@@ -87,6 +93,7 @@ const event = z.looseObject(
         lossPercent: number.optional(),
       })
       .optional(),
+    mtu: z.looseObject({ from: number, to: number }).optional(),
     sla: text.optional(),
     sessions: number.optional(),
   },

@@ -45,6 +45,7 @@ t.test('names, sockets and folders follow from the site', (t) => {
           NSM_NAME: 'cloud-wan',
           NSM_UNREGISTER_ITSELF: 'true',
           WANWIRE_STATE_DIR: '/run/wanwire/cloud/endpoint',
+          WANWIRE_FORWARDER_SOCKET: '/run/wanwire/cloud/forwarder/operator.sock',
         },
       ],
     ],

@@ -89,6 +89,7 @@ export function rolesOf(
         // Where it ends alone, because the site is no gateway any more.
         NSM_UNREGISTER_ITSELF: 'true',
         WANWIRE_STATE_DIR: join(directory, 'endpoint'),
+        WANWIRE_FORWARDER_SOCKET: join(directory, 'forwarder', 'operator.sock'),
       },
     },
   ];

@@ -2,13 +2,23 @@
 /**
  * Says an MTU where the Request says none, so that every hop behind us can lower it.
  *
- * When: on the way in.
- * Where: before `connect`; the facet `mtu` sets what comes back.
- * Leaves: nothing.
+ * When: on the way in. A refresh that says what was answered last wishes nothing by
+ * that: it is asked anew with the first wish, or a wire that was small once would
+ * stay so. On the way back remembers what was answered.
+ * Where: after `mechanisms`, before `connect`; the facet `mtu` sets what comes back.
+ * Leaves: nothing; after a restart what was answered last is the wish.
  */
 import { contextOf, withContext } from '../../api/chain/connection.js';
 import type { Step } from '../../api/chain/element.js';
+import { stateKey } from '../../api/chain/state.js';
 import { defaultMtu } from '../facets/mtu.js';
+import { clientSocket } from '../mechanisms/kernel/index.js';
+
+interface Agreed {
+  readonly wish: number;
+  readonly answered: number;
+}
+const key = stateKey<Agreed>('mtu');
 
 /** The element. */
 export function mtu(): Step {
@@ -16,11 +26,17 @@ export function mtu(): Step {
     kind: 'step',
     name: 'mtu',
 
-    request(call, request, next) {
+    async request(call, request, next) {
       const { connection } = request;
-      if (contextOf(connection).MTU !== 0) return next(call, request);
-      const wish = withContext(connection, { MTU: defaultMtu });
-      return next(call, { ...request, connection: wish });
+      const asked = contextOf(connection).MTU;
+      const before = call.state.get(key);
+      // What comes out of a tunnel was said by the tunnel, now.
+      const isEcho = call.state.get(clientSocket)?.tunnel === undefined;
+      const wish = isEcho && before?.answered === asked ? before.wish : asked;
+      const wished = withContext(connection, { MTU: wish === 0 ? defaultMtu : wish });
+      const answer = await next(call, { ...request, connection: wished });
+      call.state.set(key, { wish, answered: contextOf(answer).MTU });
+      return answer;
     },
 
     close: () => Promise.resolve(),

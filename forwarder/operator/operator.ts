@@ -4,7 +4,7 @@ import type { ServicePolicy } from '../../api/site/classes.js';
 import type { SteeringPolicy } from '../../api/site/types.js';
 import type { JournalRecord } from '../quality/journal-record.js';
 import type { FlowText } from './flow.js';
-import type { QualityAnswer } from './quality-answer.js';
+import type { QualityAnswer, QualityNews } from './quality-answer.js';
 import type { SessionChange, SessionEvent } from './session-event.js';
 
 /** Who answers. */
@@ -88,6 +88,8 @@ export interface Operator {
   followSessions(told: (events: readonly SessionEvent[]) => void): Following;
   /** What is known of links now. */
   quality(): QualityAnswer;
+  /** Hear how good links are: at once, and whenever that changes; until disposed. */
+  followLinks(told: (news: QualityNews) => void): Disposable;
   /** The journal from a time of day on, in milliseconds since 1970; the setup that was in force then comes first. */
   qualityRecords(sinceMs: number): AsyncIterable<JournalRecord>;
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * What `GET /quality` of the operator's socket answers: the state of each strand as
- * the forwarder judges it now. Counters, addresses and MTU are read from the maps.
+ * the forwarder judges it now. Counters and addresses are read from the maps.
  * Every field is always there, with null for nothing. Percentages are of probes.
  *
  * `GET /quality/events?since=MS` answers the journal's lines (`journal-record.ts`) of all types from
  * wall clock MS on, with the setup that was in force then before them (`journal-file.ts`).
+ *
+ * `GET /quality/watch` answers a {@link QualityNews} a line, for as long as it is read: what is so,
+ * then what changes (`link-news.ts`).
  */
 import type { Sla } from '../quality/engine.js';
 import type { ProfileName } from '../quality/profiles.js';
@@ -45,6 +48,16 @@ export interface QualityLink {
   readonly capBytes: number | null;
 }
 
+/** What the wires' own TCP connections say of a strand; RTT with what is behind it. */
+export interface QualityTcp {
+  /** That were followed in the last seconds. */
+  readonly segments: number;
+  /** Sent again before they were acknowledged. */
+  readonly resentPercent: number;
+  readonly rttMs: number | null;
+  readonly rttMinMs: number | null;
+}
+
 /** What probes say of a strand. */
 export interface QualityStrand {
   readonly id: number;
@@ -61,6 +74,8 @@ export interface QualityStrand {
   readonly lossPercent: number | null;
   readonly lossOutPercent: number | null;
   readonly lossBackPercent: number | null;
+  /** null where there was too little to tell. */
+  readonly tcp: QualityTcp | null;
   /** Numbers of the SLAs that it breaks now. */
   readonly breaks: readonly number[];
   /** Of 0 (held back from all classes) and SLA numbers: who is kept away from it now. */
@@ -69,6 +84,13 @@ export interface QualityStrand {
   readonly heldUntil: number | null;
   /** Between two probes now; 0: it is not probed. */
   readonly intervalMs: number;
+  /** The largest inner packet, and what the devices at both ends would carry. */
+  readonly mtu: number;
+  readonly deviceMtu: number;
+  /** Large probes are answered: `mtu` is what really passes. */
+  readonly mtuProbed: boolean;
+  /** Between two large probes while nothing changes; 0: there are none. */
+  readonly largeIntervalMs: number;
 }
 
 /** See the head of this file. */
@@ -79,6 +101,19 @@ export interface QualityAnswer {
   readonly slas: readonly QualitySla[];
   readonly links: readonly QualityLink[];
   readonly strands: readonly QualityStrand[];
+}
+
+/** How good links are: each as its best strand. */
+export interface QualityNews {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly links: readonly {
+    readonly name: string;
+    readonly state: 'up' | 'degraded' | 'down';
+    readonly rttMs: number | null;
+    readonly jitterMs: number | null;
+    readonly lossPercent: number | null;
+  }[];
 }
 
 /** An SLA as the answer has it. */

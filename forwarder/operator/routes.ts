@@ -9,6 +9,7 @@ import { policyDocuments } from './documents.js';
 import type { EventStreams } from './event-streams.js';
 import { parseFlow } from './flow.js';
 import type { Operator } from './operator.js';
+import type { QualityStreams } from './quality-streams.js';
 
 const text = (want: string) => z.string({ error: want }).min(1, { error: want }).max(256);
 const pinned = {
@@ -33,18 +34,20 @@ const unpinAllBody = body({
 const strandBody = body({ up: z.boolean({ error: 'true or false' }) });
 
 const partLength = 65_536;
+const lines = 'application/x-ndjson';
 
 /** Add the routes. */
 export function addRoutes(
   server: FastifyInstance,
   operator: Operator,
   streams: EventStreams,
+  quality: QualityStreams,
   log: Logger,
 ): void {
   server.get('/version', () => operator.about);
   policyRoutes(server, operator, log);
   eventRoute(server, streams, log);
-  qualityRoutes(server, operator);
+  qualityRoutes(server, operator, quality);
 
   server.post('/pins', async (request) => {
     const { wire, strand, ...flow } = parsed(pinBody, request.body);
@@ -84,7 +87,7 @@ function eventRoute(server: FastifyInstance, streams: EventStreams, log: Logger)
     const { raw } = reply;
     const reader = streams.open(raw, () => {
       reply.hijack();
-      raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+      raw.writeHead(200, { 'content-type': lines, 'cache-control': 'no-store' });
     });
     log.info('sessions are followed');
     reader.then(
@@ -97,8 +100,15 @@ function eventRoute(server: FastifyInstance, streams: EventStreams, log: Logger)
   });
 }
 
-function qualityRoutes(server: FastifyInstance, operator: Operator): void {
+function qualityRoutes(server: FastifyInstance, operator: Operator, streams: QualityStreams): void {
   server.get('/quality', () => operator.quality());
+
+  server.get('/quality/watch', { exposeHeadRoute: false }, (_request, reply) => {
+    const { raw } = reply;
+    reply.hijack();
+    raw.writeHead(200, { 'content-type': lines, 'cache-control': 'no-store' });
+    streams.open(raw);
+  });
 
   server.get<{ Querystring: { since?: string } }>('/quality/events', (request, reply) => {
     const { since = '0' } = request.query;
@@ -109,7 +119,7 @@ function qualityRoutes(server: FastifyInstance, operator: Operator): void {
         'a time in milliseconds since 1970, such as 1766102400000',
       );
     }
-    void reply.header('content-type', 'application/x-ndjson').header('cache-control', 'no-store');
+    void reply.header('content-type', lines).header('cache-control', 'no-store');
     return reply.send(Readable.from(linesOf(operator.qualityRecords(Number(since)))));
   });
 }

@@ -17,6 +17,7 @@ import type { Logger } from '../../api/log/log.js';
 import { refusalOf, type ErrorBody } from './answers.js';
 import { EventStreams } from './event-streams.js';
 import type { Operator } from './operator.js';
+import { QualityStreams } from './quality-streams.js';
 import { addRoutes } from './routes.js';
 
 /** What {@link serveOperator} works with. */
@@ -67,13 +68,15 @@ export async function serveOperator(options: OperatorOptions): Promise<OperatorS
     return reply.code(404).send(body);
   });
   const streams = new EventStreams({ operator, clock: options.clock ?? systemClock });
-  addRoutes(server, operator, streams, log);
+  const quality = new QualityStreams(operator);
+  addRoutes(server, operator, streams, quality, log);
   await server.ready();
   await listen(server.server, path);
   log.info({ path }, 'operator socket');
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     streams.close();
+    quality.close();
     await closed(server.server);
     await server.close();
   };

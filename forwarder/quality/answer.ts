@@ -9,6 +9,7 @@ import {
 } from '../operator/quality-answer.js';
 import type { NumberedSla } from '../steering/sla-numbers.js';
 import type { Link } from '../underlay/link.js';
+import type { PathMtuState } from './path-mtus.js';
 import type { StrandState } from './states.js';
 import { monthOf, usedIn, type Usage } from './usage.js';
 import type { WatchedStrand } from './watched.js';
@@ -25,6 +26,8 @@ export interface AnswerParts {
   readonly strands: readonly WatchedStrand[];
   /** As the engine said last; none of strands that it does not know. */
   readonly states: ReadonlyMap<number, StrandState>;
+  /** What is known of a strand's path MTU. */
+  readonly path: (id: number) => PathMtuState | undefined;
   /** Words as the maps have them. */
   readonly avoid: (id: number) => number;
   readonly intervalMs: (id: number) => number;
@@ -56,6 +59,9 @@ function strandAnswer(strand: WatchedStrand, parts: AnswerParts): QualityStrand 
   const { id, name, link, peerName } = strand;
   const { wallMs, nowMs } = parts;
   const found = parts.states.get(id);
+  const path = parts.path(id);
+  const why =
+    found?.why ?? (strand.isProbed ? '' : 'the peer is a stock one: it answers no probes');
   /** Of a time of the engine's, the time of day. */
   const wall = (ms: number): number => Math.round(wallMs + ms - nowMs);
   return {
@@ -65,16 +71,21 @@ function strandAnswer(strand: WatchedStrand, parts: AnswerParts): QualityStrand 
     peer: peerName,
     state: found?.state ?? 'unmeasured',
     since: found === undefined ? wallMs : wall(found.sinceMs),
-    why: found?.why ?? (strand.isProbed ? '' : 'the peer is a stock one: it answers no probes'),
+    why: [why, path?.why ?? ''].filter(Boolean).join('; '),
     rttMs: found?.rttMs ?? null,
     jitterMs: found?.jitterMs ?? null,
     lossPercent: found?.lossPercent ?? null,
     lossOutPercent: found?.lossOutPercent ?? null,
     lossBackPercent: found?.lossBackPercent ?? null,
+    tcp: found?.tcp === undefined ? null : { rttMs: null, rttMinMs: null, ...found.tcp },
     breaks: found?.breaks ?? [],
     avoidedBy: bitsOf(parts.avoid(id)),
     heldUntil: found?.heldUntilMs === undefined ? null : wall(found.heldUntilMs),
     intervalMs: parts.intervalMs(id),
+    mtu: path?.mtu ?? strand.mtu,
+    deviceMtu: strand.mtu,
+    mtuProbed: path?.isProbed ?? false,
+    largeIntervalMs: path?.intervalMs ?? 0,
   };
 }
 

@@ -3,6 +3,7 @@
  * What probes told of one strand lately: samples, and what lies between two of
  * them. Of the newest seconds all that was kept, of older ones one a second.
  */
+import { tcpBetween, tcpMeasured, type TcpTally } from './evidence.js';
 import type { QualitySettings } from './profiles.js';
 import type { StrandSample } from './sample.js';
 import type { Measured } from './states.js';
@@ -17,6 +18,8 @@ export interface Tally {
   readonly jitterSumMs: number;
   readonly lostOut: number;
   readonly lostBack: number;
+  /** Where there is enough of it. */
+  readonly tcp?: TcpTally | undefined;
 }
 
 /** Fewer answers than this tell nothing of a mean, fewer probes nothing of loss. */
@@ -140,13 +143,14 @@ export function between(from: StrandSample, to: StrandSample): Tally {
     jitterSumMs: to.jitterSumMs - from.jitterSumMs,
     lostOut: to.lostOut - from.lostOut,
     lostBack: to.lostBack - from.lostBack,
+    tcp: tcpBetween(from.tcp, to.tcp),
   };
 }
 
 /** In the words of states and events. */
 export function measured(tally: Tally | undefined): Measured {
   if (tally === undefined) return { windowMs: 0, probes: 0, answers: 0 };
-  const { spanMs, probes, answers, rttSumMs, jitterSumMs, lost, lostOut, lostBack } = tally;
+  const { spanMs, probes, answers, rttSumMs, jitterSumMs, lost, lostOut, lostBack, tcp } = tally;
   const percent = (count: number) => rounded((100 * count) / probes);
   return {
     windowMs: spanMs,
@@ -161,6 +165,7 @@ export function measured(tally: Tally | undefined): Measured {
       lossOutPercent: percent(lostOut),
       lossBackPercent: percent(lostBack),
     }),
+    ...(tcp && { tcp: tcpMeasured(tcp) }),
   };
 }
 

@@ -4,6 +4,18 @@
  * maps were made, as in `ww_quality`; whoever judges takes differences.
  */
 
+/** What became of the TCP segments that were followed as they left by the strand. */
+export interface TcpSample {
+  /** Acknowledged before they were sent again, */
+  readonly acked: number;
+  /** and sent again before they were acknowledged. */
+  readonly resent: number;
+  /** Of the acknowledged. With all that is behind the strand, and the receiver's own delay. */
+  readonly rttSumMs: number;
+  /** The least of the last second or two; absent where there was none. */
+  readonly rttMinMs?: number | undefined;
+}
+
 /** See the head of this file. Times are of one monotonic clock, in milliseconds. */
 export interface StrandSample {
   readonly strand: number;
@@ -43,4 +55,6 @@ export interface StrandSample {
   readonly heardAgoMs: number | undefined;
   readonly forged: number;
   readonly failed: number;
+  /** Absent until something was followed, and in records of a time when nothing was. */
+  readonly tcp?: TcpSample | undefined;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Reads strands' measurements out of the plane's maps, as the engine takes them. */
-import { downReasons } from '../../bpf/loader/layout.js';
-import type { Measures, StrandWords } from '../steering/strand-words.js';
-import type { StrandSample } from './sample.js';
+import { downReasons, rttSliceBits } from '../../bpf/loader/layout.js';
+import type { Evidence, Measures, StrandWords } from '../steering/strand-words.js';
+import type { StrandSample, TcpSample } from './sample.js';
 
 /** What of the plane is read. */
-export type SampledWords = Pick<StrandWords, 'carried' | 'measured' | 'silent'>;
+export type SampledWords = Pick<StrandWords, 'carried' | 'evidence' | 'measured' | 'silent'>;
 
 /** For how long a strand must have carried nothing to be idle, in milliseconds. */
 const idleAfterMs = 60_000;
@@ -39,7 +39,8 @@ export class Sampling {
       if (found === undefined) return [];
       const idle = metered && this.#isIdle(id, nowNs);
       const out = { silent, hardDown: down !== 0, reasons: reasonsOf(down) };
-      return [{ strand: id, ...out, idle, ...measurements(found, nowNs) }];
+      const tcp = tcpOf(this.#words.evidence(id), nowNs);
+      return [{ strand: id, ...out, idle, ...measurements(found, nowNs), ...(tcp && { tcp }) }];
     });
   }
 
@@ -59,10 +60,21 @@ function reasonsOf(down: number): readonly string[] {
     .map(([name]) => name);
 }
 
+function tcpOf(found: Evidence | undefined, nowNs: bigint): TcpSample | undefined {
+  if (found === undefined || found.acked + found.resent === 0) return undefined;
+  const { acked, resent, rtt_sum_ns: sumNs, slice } = found;
+  const age = (Number((nowNs >> BigInt(rttSliceBits)) & 0xffffffffn) - slice) | 0;
+  // Of a slice that is over, and the one before it, nothing is of the last seconds.
+  const recent = [found.rtt_min_us, ...(age <= 0 ? [found.rtt_min_before_us] : [])];
+  const known = age > 1 ? [] : recent.filter((us) => us > 0);
+  const rttMinMs = known.length === 0 ? undefined : Math.min(...known) / 1000;
+  return { acked, resent, rttSumMs: sumNs / msInNs, ...(rttMinMs && { rttMinMs }) };
+}
+
 function measurements(
   found: Measures,
   nowNs: bigint,
-): Omit<StrandSample, 'strand' | 'silent' | 'hardDown' | 'reasons' | 'idle'> {
+): Omit<StrandSample, 'strand' | 'silent' | 'hardDown' | 'reasons' | 'idle' | 'tcp'> {
   const now = Number(nowNs);
   const ago = (ns: number): number | undefined =>
     // What is written meanwhile may be newer than `nowNs`.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What is said of a strand: its state now, and the events by which it got there. */
+import type { TcpMeasured } from './evidence.js';
 
 /**
  * `unmeasured`: no answer yet. `up`: answers, keeps every SLA. `degraded`: answers and breaks one.
@@ -22,6 +23,8 @@ export interface Measured {
   readonly lossPercent?: number;
   readonly lossOutPercent?: number;
   readonly lossBackPercent?: number;
+  /** What TCP told, where that was enough. */
+  readonly tcp?: TcpMeasured;
 }
 
 /** A strand now. */
@@ -85,5 +88,18 @@ export interface ProberEvent {
   readonly why: string;
 }
 
+/** Other packets fit through a strand than before. */
+export interface MtuEvent {
+  readonly atMs: number;
+  readonly kind: 'mtu';
+  readonly strand: number;
+  readonly name: string;
+  readonly link: string;
+  readonly peer: string;
+  /** The largest inner packet, in bytes. */
+  readonly mtu: { readonly from: number; readonly to: number };
+  readonly why: string;
+}
+
 /** One decision, and what it was made on. */
-export type QualityEvent = StrandEvent | StrandedEvent | ProberEvent;
+export type QualityEvent = StrandEvent | StrandedEvent | ProberEvent | MtuEvent;

@@ -5,6 +5,7 @@
  */
 import { Breaches } from './breaches.js';
 import type { EngineStrand, SlaGroup } from './engine-strand.js';
+import { Suspicion } from './evidence.js';
 import { History, measured, type Tally, type Windows } from './history.js';
 import { HoldDown } from './hold-down.js';
 import type { StrandSample } from './sample.js';
@@ -43,6 +44,7 @@ export class StrandJudge {
   /** The newest windows; nothing while it does not answer. */
   windows: Windows | undefined;
   readonly #hold = new HoldDown();
+  readonly #suspicion = new Suspicion();
   #returnedMs = 0;
   #doubtMs = -Infinity;
   #silences = 0;
@@ -222,6 +224,7 @@ export class StrandJudge {
     const longer = moment.isSecond ? this.history.longerWindows(sample, settings) : [];
     const seen = this.windows === undefined ? [] : [this.windows, ...longer];
     const wasDoubted = this.isDoubted(nowMs);
+    let isSuspected = false;
     for (const group of groups) {
       if (!concerns(group, this.strand)) {
         this.breaches.forget(group.number);
@@ -234,12 +237,15 @@ export class StrandJudge {
       }
       const verdicts = seen.map((windows) => judge(windows, group.sla));
       if (verdicts.some(({ isDoubted }) => isDoubted)) this.#doubtMs = nowMs;
+      isSuspected ||= verdicts.some((verdict) => verdict.isSuspected);
       const why = verdicts.find(({ broken }) => broken !== undefined)?.broken;
       if (why !== undefined) {
         this.breaches.add(group.number, why, nowMs, settings);
         this.#settle(why, group, moment);
       }
     }
+    if (this.#suspicion.update(isSuspected, nowMs)) this.isNoted = true;
+    if (this.#suspicion.isFresh(nowMs, settings.recoverWindowMs)) this.#doubtMs = nowMs;
     if (wasDoubted || this.isDoubted(nowMs)) this.isNoted = true;
     this.#goOn(moment);
   }

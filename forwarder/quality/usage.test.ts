@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
-import { meteredOf, metersOf, probeBytes, probeBytesADay } from './strand-meters.js';
+import { largePayload, meteredOf, metersOf, probeBytes, probeBytesADay } from './strand-meters.js';
 import {
   addUsage,
   monthOf,
@@ -114,6 +114,12 @@ t.test('bytes as the line carries them', (t) => {
     txOverhead: 700,
     rxProbes: 9 * 148,
   });
+  const large = { tx_bytes: 3_000n, rx_bytes: 1_500n, reflected_bytes: 1_428n };
+  t.match(metersOf({ family: 4, ...counted, ...probes, large }), {
+    txProbes: 10 * 72 + 3_000 + 1_428,
+    rxProbes: 9 * 72 + 1_500 + 1_428,
+  });
+  t.equal(largePayload(1_450), 1_472, 'an IP packet of 1,500 bytes');
   const [local, remote] = [Buffer.alloc(16, 1), Buffer.alloc(16, 2)];
   const whole = { family: 4, ...counted, ...probes } as const;
   t.strictSame(meteredOf({ id: 7, link: 'lte', local, remote, counted: whole }), {

@@ -55,17 +55,18 @@ t.test('both windows must break it, by more than chance', async (t) => {
   t.same(of(tally(0, 20, 1, 2), tally(0)), {
     broken: undefined,
     isDoubted: false,
+    isSuspected: false,
     looksBad: false,
   });
   t.match(of(tally(10, 20, 1, 2), tally(10)).broken, 'loss 10.0 % of 150 probes (SLA 1 %)');
   t.same(
     of(tally(0, 20, 1, 2), tally(40)),
-    { broken: undefined, isDoubted: true, looksBad: true },
+    { broken: undefined, isDoubted: true, isSuspected: false, looksBad: true },
     'a burst',
   );
   t.same(
     of(tally(20, 20, 1, 2), tally(0)),
-    { broken: undefined, isDoubted: false, looksBad: true },
+    { broken: undefined, isDoubted: false, isSuspected: false, looksBad: true },
     'over',
   );
   t.equal(of(tally(4, 20, 1, 2), tally(4)).broken, undefined, 'chance');
@@ -79,6 +80,27 @@ t.test('both windows must break it, by more than chance', async (t) => {
   );
   t.equal(judge(windows(tally(30), tally(30)), { rttMs: 80 }).broken, undefined, 'not asked for');
 });
+
+t.test(
+  'with TCP as a second witness probes must be less sure, and they must be there',
+  async (t) => {
+    const tcp = { segments: 450, resent: 27, rttSumMs: 9_000, rttMinMs: 20 };
+    const told = (one: ReturnType<typeof windows>) => ({ ...one, long: { ...one.long, tcp } });
+    const some = windows(tally(6, 20, 1, 2), tally(6));
+    t.equal(judge(some, sla).broken, undefined, 'by themselves they are not sure enough');
+    t.match(
+      judge(told(some), sla).broken,
+      'loss 6.0 % of 150 probes, 6.0 % of 450 TCP segments sent again (SLA 1 %)',
+    );
+    const much = judge(told(windows(tally(20, 20, 1, 2), tally(20))), sla);
+    t.match(much.broken, 'loss 20.0 % of 150 probes (SLA 1 %)', 'not needed, not named');
+    const little = judge(told(windows(tally(4, 20, 1, 2), tally(4))), sla);
+    t.match(little, { broken: undefined, isDoubted: false, isSuspected: true }, 'TCP, and chance');
+    t.match(judge(told(some), { lossPercent: 10 }), { broken: undefined, isSuspected: false });
+    const over = told(windows(tally(20, 20, 1, 2), tally(0)));
+    t.equal(judge(over, { lossPercent: 5 }).broken, undefined, 'what is over is over');
+  },
+);
 
 t.test('an SLA without any loss bears one, and nothing is said of nine answers', async (t) => {
   const none = { lossPercent: 0 };

@@ -11,10 +11,10 @@
  */
 import { binomialTail } from './binomial.js';
 import type { Sla } from './engine-strand.js';
+import { isSuspicious, levelOf, strict, tcpText } from './evidence.js';
 import { leastAnswers, type Tally, type Windows } from './history.js';
 
-const strict = 1e-7;
-/** The normal distribution's quantile at that level. */
+/** The normal distribution's quantile at the level `strict`. */
 const strictSigmas = 5.2;
 const mild = 0.02;
 const mildSigmas = 2.05;
@@ -34,6 +34,8 @@ export interface Verdict {
   readonly broken: string | undefined;
   /** It may be soon: look closer. */
   readonly isDoubted: boolean;
+  /** TCP says so, too, or alone. */
+  readonly isSuspected: boolean;
   /** Either window would rather have it broken than kept. */
   readonly looksBad: boolean;
 }
@@ -52,16 +54,25 @@ interface Figure extends Score {
   readonly isDoubted: boolean;
 }
 
-function lossFigure({ probes, lost }: Tally, percent: number | undefined): Figure | undefined {
+/** As a share; all of them where it is not asked for. */
+function allowedLoss({ lossPercent }: Sla): number {
+  return lossPercent === undefined ? 1 : Math.max(leastLoss, lossPercent / 100);
+}
+
+function lossFigure({ probes, lost, tcp }: Tally, sla: Sla): Figure | undefined {
+  const { lossPercent: percent } = sla;
   if (percent === undefined || probes < leastAnswers) return undefined;
-  const allowed = Math.max(leastLoss, percent / 100);
+  const allowed = allowedLoss(sla);
   const share = lost / probes;
   const chance = share > allowed ? binomialTail(lost, probes, allowed) : 1;
+  // What probes alone are not sure of.
+  const witness = tcp && chance >= strict ? `, ${tcpText(tcp)}` : '';
+  const loss = `loss ${figure(100 * share)} % of ${String(probes)} probes`;
   return {
-    text: `loss ${figure(100 * share)} % of ${String(probes)} probes (SLA ${String(percent)} %)`,
+    text: `${loss}${witness} (SLA ${String(percent)} %)`,
     times: share / allowed,
     error: Math.sqrt((share * (1 - share)) / probes) / allowed,
-    isBroken: chance < strict,
+    isBroken: chance < levelOf(tcp, allowed),
     isDoubted: chance < mild,
   };
 }
@@ -92,7 +103,7 @@ function skewed(normal: number, skew: number): number {
 
 /** Loss, RTT and jitter, as far as the SLA asks for them and there is enough to tell. */
 function figures(tally: Tally, sla: Sla): (Figure | undefined)[] {
-  const loss = lossFigure(tally, sla.lossPercent);
+  const loss = lossFigure(tally, sla);
   const { answers, rttSumMs, jitterSumMs } = tally;
   if (answers < leastAnswers) return [loss, undefined, undefined];
   const rtt = rttSumMs / answers;
@@ -121,6 +132,9 @@ export function judge(windows: Windows, sla: Sla): Verdict {
   return {
     broken: broken.length > 0 ? broken.join(', ') : undefined,
     isDoubted: short.some((one) => one?.isDoubted),
+    isSuspected: [windows.short, windows.long].some(({ tcp }) =>
+      isSuspicious(tcp, sla, allowedLoss(sla)),
+    ),
     looksBad: [...short, ...long].some((one) => one?.isDoubted),
   };
 }

@@ -5,8 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { silentLogger } from '../../api/log/log.js';
-import { downReasons, quality, type Quality } from '../../bpf/loader/layout.js';
-import { measuresOf, type ProbeWish } from '../steering/strand-words.js';
+import {
+  downReasons,
+  large,
+  quality,
+  sentStates,
+  type Large,
+  type Quality,
+} from '../../bpf/loader/layout.js';
+import { measuresOf, type Evidence, type ProbeWish } from '../steering/strand-words.js';
 import { ManualClock } from '../../test/doubles/manual-clock.js';
 import type { JournalRecord } from './journal-record.js';
 import { UsageFile } from './usage-file.js';
@@ -36,6 +43,10 @@ function stage(t: Test) {
     errors: [] as unknown[],
     judged: 0,
     found: {} as Partial<Quality>,
+    large: {} as Partial<Large>,
+    asked: [] as number[],
+    tcp: undefined as Evidence | undefined,
+    limits: new Map<number, number | undefined>(),
     jumpMs: 0,
   };
   const wall = {
@@ -64,6 +75,12 @@ function stage(t: Test) {
         probe: (id: number, wish: ProbeWish) => state.probes.set(id, wish),
         measured: () => measuresOf(quality.encode(state.found)),
         carried: () => nothing,
+        evidence: () => state.tcp,
+        large: () => large.decode(large.encode(state.large)),
+        askLarge: (_id: number, bytes: number) => {
+          state.asked.push(bytes);
+          return state.asked.length;
+        },
       },
     },
     steering: {
@@ -71,7 +88,13 @@ function stage(t: Test) {
         return state.isAdopting;
       },
       rules: { all: [], slas: [] },
-      peers: { all: peers, down: () => state.down, takeDown: () => state.down },
+      peers: {
+        all: peers,
+        down: () => state.down,
+        takeDown: () => state.down,
+        mtu: () => 1450,
+        limit: (id: number, mtu?: number) => state.limits.set(id, mtu),
+      },
     },
     links: () => [],
     prober: {
@@ -186,3 +209,51 @@ t.test('a clock of the day that jumps is told, and nothing is judged by it', asy
   );
   t.strictSame([state.avoid.get(1) ?? 0, state.errors], [0, []]);
 });
+
+t.test(
+  'a path that shrinks: steering and journal are told, with what usual probes say',
+  async (t) => {
+    const { state, clock, watcher } = stage(t);
+    const startMs = clock.now();
+    /** Answers large probes up to a size, and usual ones always, for that long. */
+    const run = async (ms: number, passes: number): Promise<void> => {
+      for (let done = 0; done < ms; done += 20) {
+        const nowNs = BigInt(clock.now() - startMs) * 1_000_000n + 5_000_000_000n;
+        state.found = { sent_ns: nowNs, answered_ns: nowNs, srtt_ns: 20_000_000 };
+        const [seq, last = 0] = [state.asked.length, state.asked.at(-1)];
+        if (seq > 0 && state.large.seq !== seq) {
+          // UDP's payload of what is as long as a packet of 1,450 bytes with all around it.
+          const passed = last <= passes + 22;
+          state.large = {
+            ...{ seq, sent_ns: nowNs },
+            state: passed ? sentStates.answered : sentStates.underWay,
+          };
+        }
+        await clock.advance(20);
+      }
+    };
+    watcher.start();
+    await run(2_000, 1450);
+    t.equal(state.asked.length, 1);
+    state.tcp = { acked: 9, resent: 1, slice: 0 } as Evidence;
+    await run(400, 1450);
+    t.equal(state.asked.length, 2, 'again at once where TCP sends again');
+    await run(5_200, 1450);
+    t.strictSame(state.asked, [1472, 1472, 1472], 'and after 5 s');
+    t.equal(state.limits.get(1), undefined);
+    t.match(watcher.answer().strands[0], { mtu: 1450, mtuProbed: true, largeIntervalMs: 5_000 });
+    await run(12_000, 1400);
+    const mtu = state.limits.get(1) ?? 0;
+    t.ok(mtu > 1392 && mtu <= 1400, String(mtu));
+    t.match(watcher.answer().strands, [
+      { mtu, deviceMtu: 1450, why: new RegExp(`path MTU ${String(mtu)} of 1450`) },
+      { mtu: 1450, mtuProbed: false, largeIntervalMs: 0 },
+    ]);
+    const events = state.records.flatMap((one) => (one.type === 'event' ? [one.event] : []));
+    t.match(
+      events.filter(({ kind }) => kind === 'mtu'),
+      [{ kind: 'mtu', name: 'fibre-1', mtu: { from: 1450, to: mtu } }],
+    );
+    t.strictSame(state.errors, []);
+  },
+);

@@ -14,19 +14,20 @@ import { monotonicNs } from '../steering/epoch.js';
 import type { Plane } from '../steering/plane.js';
 import type { Steering } from '../steering/steering.js';
 import { heldBack } from '../steering/strand-words.js';
-import { addressBytes } from '../steering/strands.js';
 import type { Link } from '../underlay/link.js';
 import { qualityAnswer } from './answer.js';
 import { Engine, type StepResult } from './engine.js';
+import type { FigureStrand } from './figures.js';
 import type { Journal } from './journal.js';
 import type { JournalRecord, SetupRecord } from './journal-record.js';
+import { meteredStrands } from './metered-strands.js';
+import { PathMtus } from './path-mtus.js';
 import { Roster } from './roster.js';
 import { Sampling } from './sampling.js';
 import { sessionCounts, sessionsOf } from './session-counts.js';
+import { settingsOf } from './settings.js';
 import type { QualityEvent } from './states.js';
-import { meteredOf } from './strand-meters.js';
 import { Stranded, type SessionCount } from './stranded.js';
-import type { Metered } from './usage.js';
 import type { UsageFile } from './usage-file.js';
 import { probeWish, type WatchedStrand } from './watched.js';
 
@@ -69,6 +70,8 @@ const nothing: StepResult = {
   frozen: false,
   kept: [],
 };
+/** What is a warning. */
+const bad: ReadonlySet<QualityEvent['kind']> = new Set(['down', 'degraded', 'stranded', 'frozen']);
 /** What sessions are counted for. */
 const moving: ReadonlySet<QualityEvent['kind']> = new Set([
   'down',
@@ -84,6 +87,7 @@ export class Watcher implements Disposable {
   readonly #monotonic: () => bigint;
   readonly #sampling: Sampling;
   readonly #stranded = new Stranded();
+  readonly #paths: PathMtus;
   #engine: Engine | undefined;
   readonly #roster: Roster;
   /** Which version of the roster the engine has. */
@@ -99,6 +103,7 @@ export class Watcher implements Disposable {
     this.#options = options;
     this.#monotonic = options.monotonic ?? monotonicNs;
     this.#sampling = new Sampling(options.plane.strands);
+    this.#paths = new PathMtus({ words: options.plane.strands, peers: options.steering.peers });
     this.#roster = new Roster(options);
   }
 
@@ -106,7 +111,8 @@ export class Watcher implements Disposable {
   start(): void {
     const { clock } = this.#options;
     this.look();
-    this.#timer = clock.after(this.#last.doubted.size > 0 ? doubtMs : tickMs, () => this.start());
+    const isBusy = this.#last.doubted.size > 0 || this.#paths.isDoubted;
+    this.#timer = clock.after(isBusy ? doubtMs : tickMs, () => this.start());
   }
 
   [Symbol.dispose](): void {
@@ -126,12 +132,28 @@ export class Watcher implements Disposable {
       prober: { running, pid: prober.pid ?? null } satisfies QualityProber,
       slas: steering.rules.slas,
       links: links(),
-      usage: usage.with(wallMs, this.#metered(strands)),
+      usage: usage.with(wallMs, meteredStrands(plane.strands, strands)),
       strands,
       states: this.#last.states,
+      path: (id) => this.#paths.state(id),
       avoid: (id) => plane.strands.avoid(id),
       intervalMs: (id) => this.#last.intervalsMs.get(id) ?? 0,
     });
+  }
+
+  /** How good each strand is now, as it is told to others; of one peer where it is named. */
+  figures(of?: string): readonly FigureStrand[] {
+    const { steering, plane } = this.#options;
+    this.#roster.look();
+    const { strands } = this.#roster;
+    const wanted = of === undefined ? strands : strands.filter(({ peerName }) => peerName === of);
+    return wanted.map(({ id, link, peerName, isProbed }) => ({
+      link: link.config.name,
+      peer: peerName,
+      isUsable: steering.peers.down(id) === 0 && !plane.strands.silent(id),
+      judged: this.#last.states.get(id),
+      detectionMs: isProbed ? settingsOf(link.config).detectionMs : undefined,
+    }));
   }
 
   /** Judge now; what fails is told, once, and the next tick tries again. */
@@ -151,7 +173,7 @@ export class Watcher implements Disposable {
   }
 
   #turn(): void {
-    const { clock, usage } = this.#options;
+    const { clock, usage, plane } = this.#options;
     const { strands, probed } = this.#roster;
     const [nowNs, wallMs] = [this.#monotonic(), clock.now()];
     const nowMs = Number(nowNs) / msInNs;
@@ -164,16 +186,17 @@ export class Watcher implements Disposable {
     this.#last = result;
     this.#apply(strands, result);
     this.#endSilences(strands, nowMs);
+    const mtus = this.#paths.step(nowNs, strands, samples, result);
     const kept = new Set(result.kept);
     for (const sample of samples) {
       if (kept.has(sample.strand)) records.push({ type: 'sample', wallMs, sample });
     }
-    const events = this.#counted(result.events, nowNs, nowMs);
+    const events = this.#counted([...result.events, ...mtus], nowNs, nowMs);
     for (const event of events) records.push({ type: 'event', wallMs, event });
     this.#options.journal.write(records);
     this.#tell(events);
     this.#options.judged?.();
-    usage.keep(wallMs, () => this.#metered(strands));
+    usage.keep(wallMs, () => meteredStrands(plane.strands, strands));
   }
 
   #sampled(strands: readonly WatchedStrand[]) {
@@ -245,27 +268,8 @@ export class Watcher implements Disposable {
   #tell(events: readonly QualityEvent[]): void {
     const { log } = this.#options;
     for (const event of events) {
-      const isBad = ['down', 'degraded', 'stranded', 'frozen'].includes(event.kind);
+      const isBad = event.kind === 'mtu' ? event.mtu.to < event.mtu.from : bad.has(event.kind);
       log[isBad ? 'warn' : 'info']({ ...event }, 'link quality');
     }
-  }
-
-  /** What each strand's line has carried. */
-  #metered(strands: readonly WatchedStrand[]): readonly Metered[] {
-    const { strands: words } = this.#options.plane;
-    return strands.flatMap(({ id, local, remote, link, family }) => {
-      const found = words.measured(id);
-      if (found === undefined) return [];
-      const counted = {
-        family,
-        ...words.carried(id),
-        sent: found.sent,
-        failed: found.failed,
-        received: found.received,
-        reflected: found.reflected,
-      };
-      const ends = { local: addressBytes(local), remote: addressBytes(remote) };
-      return [meteredOf({ id, link: link.config.name, ...ends, counted })];
-    });
   }
 }

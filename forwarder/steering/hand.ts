@@ -7,6 +7,7 @@ import { parseFlow, type FlowText } from '../operator/flow.js';
 import type { NodePolicies } from '../operator/node-policies.js';
 import type { About, Operator } from '../operator/operator.js';
 import { journalRecords } from '../quality/journal-file.js';
+import type { LinkNews } from '../quality/link-news.js';
 import type { Watcher } from '../quality/watcher.js';
 import type { SessionFeed } from './session-feed.js';
 import type { Steering } from './steering.js';
@@ -18,6 +19,7 @@ export interface HandOptions {
   readonly policies: NodePolicies;
   readonly feed: SessionFeed;
   readonly watcher: Pick<Watcher, 'answer' | 'look'>;
+  readonly news: Pick<LinkNews, 'follow'>;
   /** Where the journal is. */
   readonly folder: string;
   /** Of the client's interface; none where the wire is not known. */
@@ -26,7 +28,7 @@ export interface HandOptions {
 
 /** The operator of a running forwarder. */
 export function hand(options: HandOptions): Operator {
-  const { about, steering, policies, feed, watcher, folder, addressesOf } = options;
+  const { about, steering, policies, feed, watcher, news, folder, addressesOf } = options;
   const { sessions } = steering;
   return {
     about,
@@ -43,6 +45,7 @@ export function hand(options: HandOptions): Operator {
     setStrand: (name, up) => steering.setStrand(name, up, () => watcher.look()),
     followSessions: (told) => feed.follow(told),
     quality: () => watcher.answer(),
+    followLinks: (told) => news.follow(told),
     qualityRecords: (sinceMs) => journalRecords(folder, sinceMs),
 
     pin(wire: string, flow: FlowText, strand: string): Promise<void> {

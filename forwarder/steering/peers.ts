@@ -40,6 +40,8 @@ export class Peers {
   /** As last written into the maps. */
   readonly #down = new Map<number, number>();
   readonly #byOperator = new Set<number>();
+  /** What passes by a strand where that is less than its devices carry. */
+  readonly #limits = new Map<number, number>();
   /** Lost their carrier, and nobody asked yet. */
   readonly #lost = new Set<number>();
 
@@ -54,6 +56,7 @@ export class Peers {
       this.#strandIds.take(id, key);
       this.#ids.set(key, id);
       this.#down.set(id, found.down);
+      this.#limits.set(id, found.mtu);
       if (found.down & downReasons.operator) this.#byOperator.add(id);
     }
   }
@@ -155,6 +158,23 @@ export class Peers {
     }
   }
 
+  /** The largest inner packet of a strand; of one that a former life made, what that one found. */
+  mtu(id: number): number | undefined {
+    const strand = this.strands.find((one) => one.id === id);
+    return strand && Math.min(strand.mtu, this.#limits.get(id) ?? Infinity);
+  }
+
+  /** From now on no larger packets by a strand, whatever its devices carry; `undefined`: as they do. */
+  limit(id: number, mtu: number | undefined): void {
+    if (this.#limits.get(id) === mtu) return;
+    if (mtu === undefined) this.#limits.delete(id);
+    else this.#limits.set(id, mtu);
+    const now = this.mtu(id);
+    const found = this.#plane.tables.strands.get({ value: id });
+    if (now === undefined || found === undefined || found.mtu === now) return;
+    this.#plane.strands.place(id, { device: found.device, link: found.link, mtu: now });
+  }
+
   /** The operator's hand on one strand; says whether that changed anything. */
   setByOperator(name: string, up: boolean): boolean {
     const strand = this.strands.find((one) => one.name === name);
@@ -179,7 +199,8 @@ export class Peers {
   }
 
   #write(peer: Peer, strand: Strand, device: number): void {
-    const { id, link, mtu, family, peerLink, name } = strand;
+    const { id, link, family, peerLink, name } = strand;
+    const mtu = Math.min(strand.mtu, this.#limits.get(id) ?? Infinity);
     const [local, remote] = [addressBytes(strand.local), addressBytes(strand.remote)];
     const down = strand.down | (this.#byOperator.has(id) ? downReasons.operator : 0);
     const { tables, strands } = this.#plane;
@@ -227,6 +248,7 @@ export class Peers {
     this.#strandIds.free(id);
     this.#down.delete(id);
     this.#byOperator.delete(id);
+    this.#limits.delete(id);
     this.#lost.delete(id);
   }
 }

@@ -34,19 +34,41 @@ export interface Carried {
 /** `struct ww_quality` in plain numbers: exact up to 104 days in nanoseconds, then to a few of them. */
 export type Measures = { readonly [K in keyof layout.Quality]: number };
 
+/** `struct ww_evidence`, the same way. */
+export type Evidence = { readonly [K in keyof layout.Evidence]: number };
+
 /** Asked of every strand many times a second: faster than what reads any struct. */
 export function measuresOf(value: Buffer): Measures {
+  return plainNumbers(value, measureFields) as Measures;
+}
+
+/** The same of {@link Evidence}. */
+export function evidenceOf(value: Buffer): Evidence {
+  return plainNumbers(value, evidenceFields) as Evidence;
+}
+
+type PlainField = readonly [name: string, offset: number, isWide: boolean];
+
+function plainNumbers(value: Buffer, fields: readonly PlainField[]): Record<string, number> {
   const found: Record<string, number> = {};
-  for (const [name, offset, isWide] of measureFields) {
+  for (const [name, offset, isWide] of fields) {
     const low = value.readUInt32LE(offset);
     found[name] = isWide ? low + value.readUInt32LE(offset + 4) * 2 ** 32 : low;
   }
-  return found as Measures;
+  return found;
 }
 
-const measureFields = Object.entries(layout.quality.fields).map(
-  ([name, { kind }]) =>
-    [name, layout.quality.offsets[name as keyof layout.Quality], kind === 'u64'] as const,
+const measureFields = Object.entries(layout.quality.fields).map(([name, { kind }]): PlainField => [
+  name,
+  layout.quality.offsets[name as keyof layout.Quality],
+  kind === 'u64',
+]);
+const evidenceFields = Object.entries(layout.evidence.fields).map(
+  ([name, { kind }]): PlainField => [
+    name,
+    layout.evidence.offsets[name as keyof layout.Evidence],
+    kind === 'u64',
+  ],
 );
 
 /** Not probed, and nobody's return is paced. */
@@ -65,6 +87,8 @@ export class StrandWords {
   readonly #strands;
   readonly #probes: BpfMap;
   readonly #quality;
+  readonly #evidence;
+  readonly #large;
   readonly #stats: BpfMap;
 
   constructor(map: (name: string) => BpfMap) {
@@ -72,12 +96,16 @@ export class StrandWords {
     this.#strands = new Table(this.#map, number32, layout.strand);
     this.#probes = map('probes');
     this.#quality = new Table(map('quality'), number32, layout.quality);
+    this.#evidence = new Table(map('evidence'), number32, layout.evidence);
+    this.#large = new Table(map('large'), number32, layout.large);
     this.#stats = map('strand_stats');
   }
 
   /** Begin a strand; what was measured and counted under its number before is forgotten. */
   make(id: number, strand: Partial<layout.Strand>): void {
     this.#quality.set({ value: id }, {});
+    this.#large.set({ value: id }, {});
+    this.#evidence.set({ value: id }, {});
     const { possibleCpus } = this.#stats;
     this.#stats.update(
       number32.encode({ value: id }),
@@ -137,10 +165,28 @@ export class StrandWords {
     this.#store(id, probeAt.interval_us, wish.interval_us);
   }
 
+  /** Have one large probe sent, with so many bytes of UDP's payload; its number. */
+  askLarge(id: number, bytes: number): number {
+    const number = (this.#probes.load32(id, probeAt.large) + 1) & 0xffff;
+    this.#probes.store32(id, probeAt.large, ((bytes << 16) | number) >>> 0);
+    return number;
+  }
+
+  /** What became of the newest large probe. */
+  large(id: number): layout.Large | undefined {
+    return this.#large.get({ value: id });
+  }
+
   /** What was measured so far. */
   measured(id: number): Measures | undefined {
     const value = this.#quality.map.lookup(number32.encode({ value: id }));
     return value && measuresOf(value);
+  }
+
+  /** What TCP has told of it so far. */
+  evidence(id: number): Evidence | undefined {
+    const value = this.#evidence.map.lookup(number32.encode({ value: id }));
+    return value && evidenceOf(value);
   }
 
   /** What wires sent and received by it so far, without outer headers. */

@@ -7,7 +7,7 @@ import { Connection } from '../../api/gen/connection.js';
 import type { SiteGateway } from '../../api/site/types.js';
 import { gatewayParameter as read, parseGatewayWish } from '../../forwarder/gateway/wish.js';
 import { testCall, testRequest } from '../../test/doubles/elements.js';
-import { gateway, gatewayParameter, gatewayParameters } from './gateway.js';
+import { gateway, gatewayParameter, gatewayParameters, isOtherForWires } from './gateway.js';
 
 const first: SiteGateway = {
   prefixes: [['192.0.2.0/29'], ['2001:db8::/125']],
@@ -61,14 +61,45 @@ t.test(
   },
 );
 
-t.test('a changed gateway is that of new wires', async (t) => {
+t.test('a wire keeps its addresses, and gets the routes and the NAT of now', async (t) => {
   const { source, ask, again, wish } = stage();
-  const before = await ask('one');
-  source.now = { prefixes: [['203.0.113.0/24']], routes: [], nat: false };
-  t.strictSame(said(await again('one')), said(before), 'a refresh changes nothing');
-  t.match(wish('one'), { nat: true });
+  const { srcIpAddrs, dstIpAddrs } = ipOf(await ask('one'));
+  source.now = { prefixes: [['203.0.113.0/24']], routes: ['10.70.0.0/24'], nat: false };
+  const after = await again('one');
+  const now = ipOf(after);
+  t.strictSame([now.srcIpAddrs, now.dstIpAddrs], [srcIpAddrs, dstIpAddrs]);
+  t.strictSame(
+    now.srcRoutes.map(({ prefix }) => prefix),
+    ['192.0.2.0/32', '2001:db8::/128', '10.70.0.0/24'],
+  );
+  t.strictSame(wish('one'), {
+    prefixes: first.prefixes.flat(),
+    routes: ['10.70.0.0/24'],
+    nat: false,
+  });
+  t.strictSame(said(await again('one')), said(after), 'another refresh changes nothing');
   t.strictSame(ipOf(await ask('two')).srcIpAddrs, ['203.0.113.1/32']);
-  t.match(wish('two'), { nat: false, routes: [] });
+  t.match(wish('two'), { prefixes: ['203.0.113.0/24'] });
+});
+
+t.test('a wire of a former life loses routes that are no more, but not its own', async (t) => {
+  const before = await stage().ask('one');
+  const { ask } = stage({ ...first, routes: ['2001:db8:60::/64', '10.80.0.0/24'] });
+  const { srcIpAddrs, srcRoutes } = ipOf(await ask('one', before));
+  t.strictSame(srcIpAddrs, ipOf(before).srcIpAddrs);
+  t.strictSame(
+    srcRoutes.map(({ prefix }) => prefix),
+    ['2001:db8:60::/64', '192.0.2.0/32', '2001:db8::/128', '10.80.0.0/24'],
+  );
+});
+
+t.test('wires hear of other routes and another NAT, not of other prefixes', (t) => {
+  t.ok(isOtherForWires(first, { ...first, nat: false }));
+  t.ok(isOtherForWires(first, { ...first, routes: [] }));
+  t.notOk(isOtherForWires(first, { ...first, prefixes: [['203.0.113.0/24']] }));
+  t.notOk(isOtherForWires(first, undefined));
+  t.notOk(isOtherForWires(undefined, first));
+  t.end();
 });
 
 t.test('no address of a former gateway is given twice', async (t) => {

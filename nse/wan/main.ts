@@ -5,7 +5,7 @@
  */
 import { systemClock } from '../../api/chain/clock.js';
 import { Deadline } from '../../api/chain/deadline.js';
-import { pathOf, previousSegment, timestampMs } from '../../api/chain/connection.js';
+import { ipOf, pathOf, previousSegment, timestampMs } from '../../api/chain/connection.js';
 import type { Chain } from '../../api/chain/element.js';
 import { State } from '../../api/chain/state.js';
 import { invalid } from '../../api/errors/wire-error.js';
@@ -16,9 +16,12 @@ import { answer } from '../answer.js';
 import type { Config } from '../config.js';
 import { dns } from '../elements/dns.js';
 import { lifetime } from '../lifetime.js';
-import { gateway, gatewayParameters } from './gateway.js';
+import { gateway, gatewayParameters, isOtherForWires } from './gateway.js';
+import type { LinkFigures } from './link-labels.js';
+import { LinkQualities } from './link-qualities.js';
+import { watchLinks } from './link-watch.js';
 import { Memory } from './memory.js';
-import { planOf } from './plan.js';
+import { planOf, type Plan } from './plan.js';
 import { Registrations } from './registrations.js';
 
 /** A site's endpoint that is registered and answers. */
@@ -48,13 +51,16 @@ export async function startWan(
       throw invalid('spec.gateway', undefined, `a gateway: without one ${site.name} serves nobody`);
     }
     const memory = new Memory(config.WANWIRE_STATE_DIR, log);
+    let changed: readonly string[] = [];
     const answering = await answer(
       {
         name,
         elements: [dns(config.NSM_DNS_CONFIGS), memory.element()],
         ipam: gateway(() => files.current.site.gateway),
         parameters: gatewayParameters,
-        prepare: (chain) => takeUp(memory, chain, lifeMs, log),
+        prepare: async (chain) => {
+          changed = await takeUp(memory, chain, lifeMs, log);
+        },
         connectTo: config.NSM_CONNECT_TO,
         insecure: config.WANWIRE_INSECURE,
         tokenLifetimeMs: lifeMs,
@@ -72,28 +78,67 @@ export async function startWan(
       log,
     });
     undo.push(() => registrations.close({ unregister: config.NSM_UNREGISTER_ITSELF }));
-    files.onChange((changed) => void registrations.apply(planOf(changed)));
+    const qualities = new LinkQualities(clock, () => apply());
+    const plan = (): Plan => planOf(files.current, (link) => qualities.labelsOf(link));
+    const apply = (): void => void registrations.apply(plan());
+    undo.push(() => qualities[Symbol.dispose]());
+    const { events } = answering;
+    for (const id of changed) events.askForRefresh(id);
+    let told = site.gateway;
+    files.onChange(({ site: now }) => {
+      apply();
+      if (isOtherForWires(told, now.gateway))
+        for (const { id } of events.all) events.askForRefresh(id);
+      told = now.gateway ?? told;
+    });
     memory.onGone = () => registrations.released();
-    await registrations.apply(planOf(files.current));
+    await registrations.apply(plan());
     await registrations.ready();
+    // Not before: an entry with other labels takes the place of one that is not ready yet.
+    const socket = config.WANWIRE_FORWARDER_SOCKET;
+    if (socket !== undefined) {
+      const told = (links: readonly LinkFigures[]): void => qualities.learn(links);
+      const watch = watchLinks({ socket, told, clock, log });
+      undo.push(() => watch[Symbol.dispose]());
+    }
     return answering.urls;
   });
   return { urls, close };
 }
 
-/** The wires of a former life, asked for again as their clients last did, with the time that a new token gives. */
-async function takeUp(memory: Memory, chain: Chain, lifeMs: number, log: Logger): Promise<void> {
+/**
+ * The wires of a former life, asked for again as their clients last did, with the time that a new
+ * token gives. Those that have other routes now than they know.
+ */
+async function takeUp(
+  memory: Memory,
+  chain: Chain,
+  lifeMs: number,
+  log: Logger,
+): Promise<readonly string[]> {
+  const changed: string[] = [];
   for (const connection of memory.load()) {
     try {
-      await requestAgain(connection, chain, lifeMs, log);
+      const answer = await requestAgain(connection, chain, lifeMs, log);
+      if (routesOf(answer) !== routesOf(connection)) changed.push(connection.id);
     } catch (reason) {
       log.info({ conn: connection.id, err: reason }, 'a remembered wire is not taken up again');
       memory.forget(connection.id);
     }
   }
+  return changed;
 }
 
-async function requestAgain(connection: Connection, chain: Chain, lifeMs: number, log: Logger) {
+function routesOf(connection: Connection): string {
+  return JSON.stringify(ipOf(connection).srcRoutes.map(({ prefix }) => prefix));
+}
+
+async function requestAgain(
+  connection: Connection,
+  chain: Chain,
+  lifeMs: number,
+  log: Logger,
+): Promise<Connection> {
   using deadline = new Deadline(clock, againMs);
   const expires = previousSegment(connection)?.expires;
   const expiresMs = Math.max(expires ? timestampMs(expires) : 0, clock.now() + lifeMs);
@@ -107,5 +152,5 @@ async function requestAgain(connection: Connection, chain: Chain, lifeMs: number
     again: nothing,
     ...(pathOf(connection).index === 0 ? {} : { token: { token: '', expiresMs } }),
   };
-  await chain.request(call, { connection, mechanismPreferences: [] });
+  return await chain.request(call, { connection, mechanismPreferences: [] });
 }

@@ -61,6 +61,19 @@ t.test('a site without a policy: every link, and each class of the links', async
   });
 });
 
+t.test('what is told of a link is told of each entry that is for it', async (t) => {
+  const files = await siteFilesOf([{ path: 'site.yaml', text: site }]);
+  const { entries } = planOf(files, (link) => (link === 'lte' ? { state: 'down' } : {}));
+  const states = entries.map(({ name, services }) => [name, Object.values(services)[0]?.['state']]);
+  t.strictSame(states, [
+    ['cloud-wan', undefined],
+    ['cloud-wan-fibre', undefined],
+    ['cloud-wan-lte', 'down'],
+    ['cloud-wan-low-latency-fibre', undefined],
+    ['cloud-wan-best-effort-lte', 'down'],
+  ]);
+});
+
 t.test(
   "a policy's classes: by each link of the class, whatever the link's own class",
   async (t) => {

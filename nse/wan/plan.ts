@@ -28,8 +28,11 @@ export interface Plan {
   readonly entries: readonly Entry[];
 }
 
-/** What to register for these files; nothing where the site is no gateway. */
-export function planOf(files: SiteFiles): Plan {
+/**
+ * What to register for these files; nothing where the site is no gateway. `qualityOf` are the
+ * labels that a link has beside those of its file.
+ */
+export function planOf(files: SiteFiles, qualityOf: (link: string) => Labels = () => ({})): Plan {
   const { site, networkServices } = files;
   if (site.gateway === undefined) return { services: [], entries: [] };
   const declared = new Set(networkServices.map(({ name }) => name));
@@ -45,7 +48,8 @@ export function planOf(files: SiteFiles): Plan {
     const isWhole = isSteered(one, files) || links.length === 0;
     if (isWhole) add(one.service, one.service, { site: site.name });
     for (const link of links) {
-      add(`${one.service}-${link.name}`, one.service, labelsOf(link, site.name));
+      const labels = { ...qualityOf(link.name), ...labelsOf(link, site.name) };
+      add(`${one.service}-${link.name}`, one.service, labels);
     }
   }
   return {

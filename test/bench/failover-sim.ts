@@ -29,18 +29,34 @@ const shapes = [
 ] as const;
 const dayMs = 86_400_000;
 
+/** What strands carry beside probes: nothing, TCP that suffers the same, and TCP that suffers elsewhere while the strand loses half of what it may. */
+const traffics: Readonly<Record<string, Partial<SimulatedLink>>> = {
+  false_moves_per_day: {},
+  false_moves_with_tcp_per_day: { segmentsPerSecond: 150 },
+  false_moves_with_loss_beyond_per_day: {
+    ...{ segmentsPerSecond: 150, lossOut: 0.005, lossBeyond: 0.05 },
+  },
+};
+
 /** The benchmark; `quick` simulates hours where it would be days. */
 export async function failoverSim(report: Report, quick = false): Promise<void> {
-  falseMoves(report, quick ? 0.1 : 3);
+  for (const [figure, traffic] of Object.entries(traffics)) {
+    falseMoves(report, quick ? 0.1 : 3, figure, traffic);
+  }
   brownouts(report, quick ? 20 : 100);
   await Promise.resolve();
 }
 
 /** `false_moves_per_day`: of a strand, with 1 % of true loss of round trips and 20 ms of jitter. */
-function falseMoves(report: Report, days: number): void {
+function falseMoves(
+  report: Report,
+  days: number,
+  figure: string,
+  traffic: Partial<SimulatedLink>,
+): void {
   const strands = shapes.map(([, baseMs, jitter], at) => {
     const rttMs = (random: () => number) => baseMs + jitter(random);
-    return new SimulatedStrand(at + 1, seeded(at + 1), { lossOut: 0.01, rttMs });
+    return new SimulatedStrand(at + 1, seeded(at + 1), { lossOut: 0.01, rttMs, ...traffic });
   });
   const settings = profiles.fixed;
   const engine = new Engine({
@@ -75,7 +91,7 @@ function falseMoves(report: Report, days: number): void {
   const perDay = (sla: string) => (moves.get(sla) ?? 0) / strandDays;
   const [first] = slas;
   const own = perDay(first?.names.join() ?? '') + perDay('down');
-  report.add({ figure: 'false_moves_per_day', unit: 'moves/day and strand', ours: [own] });
+  report.add({ figure, unit: 'moves/day and strand', ours: [own] });
   for (const sla of moves.keys()) report.note(`${sla}: ${String(perDay(sla))} a day and strand`);
   const share = ((100 * doubts) / steps / strands.length).toFixed(1);
   report.note(`of ${strandDays.toFixed(1)} days; in doubt ${share} % of the steps`);
@@ -83,20 +99,28 @@ function falseMoves(report: Report, days: number): void {
 
 const fast = (rttMs: number) => () => rttMs;
 /** What goes wrong with a link of 20 ms, and the SLA that it then breaks. */
-const faults: Readonly<Record<string, readonly [Partial<SimulatedLink>, SlaGroup['sla']]>> = {
+const faults: Readonly<
+  Record<string, readonly [Partial<SimulatedLink>, SlaGroup['sla'], Partial<SimulatedLink>?]>
+> = {
   loss_5_each_way: [{ lossOut: 0.05, lossBack: 0.05 }, { lossPercent: 1 }],
   rtt_twice_the_sla: [{ rttMs: fast(80) }, { rttMs: 40 }],
   loss_5_one_way: [{ lossOut: 0.05 }, { lossPercent: 1 }],
+  loss_5_one_way_with_tcp: [{ lossOut: 0.05 }, { lossPercent: 1 }, { segmentsPerSecond: 150 }],
+  loss_5_one_way_with_little_tcp: [
+    { lossOut: 0.05 },
+    { lossPercent: 1 },
+    { segmentsPerSecond: 40 },
+  ],
   loss_5_each_way_of_2: [{ lossOut: 0.05, lossBack: 0.05 }, { lossPercent: 2 }],
   loss_30_each_way: [{ lossOut: 0.3, lossBack: 0.3 }, { lossPercent: 1 }],
 };
 
 /** `found_NAME_p99_ms`: until the strand is avoided for the SLA. */
 function brownouts(report: Report, trials: number): void {
-  for (const [name, [change, sla]] of Object.entries(faults)) {
+  for (const [name, [change, sla, before = {}]] of Object.entries(faults)) {
     const took = Array.from({ length: trials }, (_, seed) => {
       const groups = [{ number: 1, sla, names: ['sla'] }];
-      const site = new SimulatedSite({ seed: seed + 1, groups, links: { bad: {}, good: {} } });
+      const site = new SimulatedSite({ seed: seed + 1, groups, links: { bad: before, good: {} } });
       // Not in step with the engine.
       site.nowMs = (seed * 37) % 200;
       site.run(10);

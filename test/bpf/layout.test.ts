@@ -30,7 +30,14 @@ const structs = Object.values(layout).filter(
 );
 
 /** Of the programs alone: no user space reads them. */
-const programsOwn = ['ww_fragment4', 'ww_fragment6', 'ww_limit', 'ww_ports', 'ww_sender'];
+const programsOwn = [
+  'ww_followed',
+  'ww_fragment4',
+  'ww_fragment6',
+  'ww_limit',
+  'ww_ports',
+  'ww_sender',
+];
 
 /** The enums of `wire.h`: the prefix of their names, and their numbers in TypeScript. */
 const enums: Readonly<
@@ -118,6 +125,7 @@ t.test('numbers', (t) => {
     WW_STAMP_PORT: layout.stampPort,
     WW_STAYS: layout.stays,
     WW_SLICE: layout.sliceBits,
+    WW_RTT_SLICE: layout.rttSliceBits,
     WW_DROPS: layout.dropReasons.length,
     'WW_RULESET(1, 3)': layout.rulesetRow(1, 3),
     'WW_TABLE(0, 0, 8)': layout.criterionTable(0, 0, 8),

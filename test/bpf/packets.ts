@@ -143,10 +143,13 @@ export function tcp(
   destination: number,
   data: Buffer = Buffer.alloc(0),
   flags = 0,
+  { seq = 0, ack = 0 }: { readonly seq?: number; readonly ack?: number } = {},
 ): Buffer {
   const header = Buffer.alloc(20);
   header.writeUInt16BE(source, 0);
   header.writeUInt16BE(destination, 2);
+  header.writeUInt32BE(seq >>> 0, 4);
+  header.writeUInt32BE(ack >>> 0, 8);
   header[12] = 0x50;
   header[13] = flags;
   return Buffer.concat([header, data]);

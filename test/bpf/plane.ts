@@ -67,9 +67,12 @@ export class TestPlane implements Disposable {
     this.pins = pins;
   }
 
-  /** Load it, for as long as the test runs. Strands 1 and up are set by the test. */
-  static open(t: Test, sessions = 4096): TestPlane {
-    const object = BpfObject.open(objectPath('wire'));
+  /**
+   * Load it, for as long as the test runs; another object than the built one where its path is
+   * given. Strands 1 and up are set by the test.
+   */
+  static open(t: Test, sessions = 4096, path = objectPath('wire')): TestPlane {
+    const object = BpfObject.open(path);
     object.setMaxEntries('sessions4', sessions);
     object.setMaxEntries('sessions6', sessions);
     const plane = new TestPlane(object, bpffs(t));
@@ -159,6 +162,11 @@ export class TestPlane implements Disposable {
   setQuality(id: number, change: Partial<layout.Quality>): void {
     const value = layout.quality.encode({ ...this.quality(id), ...change });
     this.map('quality').update(u32(id), value);
+  }
+
+  /** What TCP tells of a strand. */
+  evidence(id: number): layout.Evidence {
+    return layout.evidence.decode(this.map('evidence').lookup(u32(id)) ?? Buffer.alloc(0));
   }
 
   /** The largest packet that it takes. */

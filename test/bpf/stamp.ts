@@ -8,6 +8,8 @@ import { TestPlane } from './plane.js';
 
 /** What of ours the probes of a test come from. */
 export const probePort = 40_862;
+/** The same of large ones. */
+export const largePort = 40_863;
 
 /** Both ends of strand 1 (IPv4) and 2 (IPv6). */
 export const strandEnds = {
@@ -89,6 +91,7 @@ export function stampPlane(t: Test): TestPlane {
   const plane = TestPlane.open(t);
   plane.control('stamp_port', stampPort);
   plane.control('probe_port', probePort);
+  plane.control('large_port', largePort);
   for (const family of [4, 6] as const) {
     const { strand, local, remote } = strandEnds[family];
     plane.setStrand(strand, { local: mapped(local), remote: mapped(remote), family });

@@ -8,7 +8,7 @@ import type {
   PolicyDocument,
   Steered,
 } from '../../forwarder/operator/operator.js';
-import type { QualityAnswer } from '../../forwarder/operator/quality-answer.js';
+import type { QualityAnswer, QualityNews } from '../../forwarder/operator/quality-answer.js';
 import type { JournalRecord } from '../../forwarder/quality/journal-record.js';
 import type { SessionChange, SessionEvent } from '../../forwarder/operator/session-event.js';
 
@@ -80,6 +80,15 @@ export class RecordingOperator implements Operator {
     if (failure !== undefined) throw failure;
     const prober = { running: true, pid: 7 };
     return { at: 1_700_000_000_000, prober, slas: [], links: [], strands: [] };
+  }
+
+  /** Who follows the links. */
+  readonly linkFollowers = new Set<(news: QualityNews) => void>();
+
+  followLinks(told: (news: QualityNews) => void): Disposable {
+    this.linkFollowers.add(told);
+    told({ at: 1_700_000_000_000, links: [] });
+    return { [Symbol.dispose]: () => void this.linkFollowers.delete(told) };
   }
 
   async *qualityRecords(sinceMs: number): AsyncGenerator<JournalRecord> {

@@ -3,7 +3,7 @@
  * A strand that is not there: sends and judges probes as wanwire-prober does, counts answers as
  * the programs do, on a link of which everything is said. No clock but the one it is told.
  */
-import type { StrandSample } from '../../forwarder/quality/sample.js';
+import type { StrandSample, TcpSample } from '../../forwarder/quality/sample.js';
 
 /** Numbers from 0 to 1, the same for the same seed (xoshiro128**, seeded by splitmix32). */
 export function seeded(seed: number): () => number {
@@ -44,6 +44,9 @@ export interface SimulatedLink {
   /** One round trip. */
   rttMs: (random: () => number) => number;
   isIdle: boolean;
+  /** TCP segments that leave by it and are followed, and the share of them that is lost behind it. */
+  segmentsPerSecond: number;
+  lossBeyond: number;
 }
 
 /** One of `baseMs`, and what `jitter` gives; its mean difference is then known. */
@@ -81,6 +84,8 @@ export class SimulatedStrand {
   #underWay: UnderWay[] = [];
   #nextMs: number;
   #lostRun = 0;
+  #followedMs = 0;
+  #tcp: TcpSample = { acked: 0, resent: 0, rttSumMs: 0 };
   #judgedMs = -Infinity;
   #answeredMs: number | undefined;
   #sentMs: number | undefined;
@@ -116,6 +121,8 @@ export class SimulatedStrand {
       lossBack: 0,
       rttMs: () => 20,
       isIdle: false,
+      segmentsPerSecond: 0,
+      lossBeyond: 0,
       ...options,
     };
   }
@@ -123,6 +130,7 @@ export class SimulatedStrand {
   /** Let time pass, and look at it. */
   sample(nowMs: number): StrandSample {
     this.#advance(nowMs);
+    this.#follow(nowMs);
     const ago = (ms: number | undefined) => (ms === undefined ? undefined : nowMs - ms);
     return {
       strand: this.id,
@@ -135,7 +143,28 @@ export class SimulatedStrand {
       heardAgoMs: ago(this.#heardMs),
       forged: 0,
       failed: 0,
+      ...(this.#tcp.acked + this.#tcp.resent > 0 && { tcp: this.#tcp }),
     };
+  }
+
+  /** Each segment is lost on its way out, or behind the strand, or acknowledged. */
+  #follow(toMs: number): void {
+    const { segmentsPerSecond, lossOut, lossBeyond, isCut, rttMs } = this.link;
+    const count = ((toMs - this.#followedMs) * segmentsPerSecond) / 1000;
+    if (count < 1) return;
+    this.#followedMs = toMs;
+    let { acked, resent, rttSumMs } = this.#tcp;
+    let rttMinMs: number | undefined;
+    for (let n = 0; n < count; n++) {
+      if (isCut || this.#random() < lossOut || this.#random() < lossBeyond) resent++;
+      else {
+        const rtt = rttMs(this.#random);
+        acked++;
+        rttSumMs += rtt;
+        rttMinMs = Math.min(rtt, rttMinMs ?? rtt);
+      }
+    }
+    this.#tcp = { acked, resent, rttSumMs, ...(rttMinMs !== undefined && { rttMinMs }) };
   }
 
   #advance(toMs: number): void {

@@ -4,6 +4,8 @@ import t from 'tap';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LinkChange } from '../../lab/types.js';
 import type { Metronome } from '../../lab/metronome.js';
+import { chatter } from '../stage/chatter.js';
+import { server } from '../stage/steered.js';
 import { Wan } from '../stage/wan.js';
 
 interface Fault {
@@ -31,7 +33,15 @@ const faults: readonly Fault[] = [
   },
   { name: 'flaps of a second', sla: loss, leaves: true },
   { name: 'nothing', sla: '{rttMs: 150, lossPercent: 2}', leaves: false },
+  {
+    name: 'loss that its SLA allows',
+    sla: '{lossPercent: 30}',
+    change: { loss: '5%', toward: 'cloud' },
+    leaves: false,
+  },
 ];
+/** The one with TCP on it. */
+const chatting = faults.length - 1;
 const flapping = faults.findIndex(({ name }) => name.startsWith('flaps'));
 const links = faults.length;
 /** 5 s are wanted; here other tests run beside. */
@@ -49,8 +59,23 @@ t.before(async () => {
     streams.push(stream);
     t.teardown(() => stream[Symbol.asyncDispose]());
   }
+  const talk = await chatter(pair.sites.pod, pair.sites.lab.place('cloud/server'), {
+    address: server,
+    port: 7_100 + chatting,
+    connections: 16,
+    periodMs: 80,
+  });
+  t.teardown(() => talk[Symbol.asyncDispose]());
   await sleep(4_000);
 });
+
+/** What probes and TCP say of loss, counted until now. */
+function witnesses() {
+  const name = pair.strand(chatting);
+  const { judged, lost, late } = pair.eye.strand(name);
+  const { acked, resent, rttSumMs } = pair.eye.tcp(name);
+  return { probes: judged, lost: lost - late, acked, segments: acked + resent, resent, rttSumMs };
+}
 
 /** How often the stream of a link's class has changed its strand. */
 function movesOf(link: number): number {
@@ -77,6 +102,7 @@ t.test('each link gets its fault, and they are watched for twelve seconds', asyn
     sinceMs.set(link, performance.now());
     await pair.sites.lab.set(pair.link(link), change);
   }
+  const before = witnesses();
   const endMs = performance.now() + 12_000;
   while (performance.now() < endMs) {
     for (const [link, began] of sinceMs) {
@@ -87,6 +113,14 @@ t.test('each link gets its fault, and they are watched for twelve seconds', asyn
   }
   stop.abort();
   await flaps;
+  const now = witnesses();
+  const grown = (key: keyof typeof now): number => now[key] - before[key];
+  const [probed, tcp] = [grown('lost') / grown('probes'), grown('resent') / grown('segments')];
+  const told = `${(100 * probed).toFixed(1)} % of ${String(grown('probes'))} probes, ${(100 * tcp).toFixed(1)} % of ${String(grown('segments'))} segments`;
+  t.ok(grown('segments') > 500, told);
+  t.ok(Math.abs(tcp - 0.05) < 0.03 && Math.abs(probed - 0.05) < 0.04, 'both see 5 %');
+  const rttMs = grown('rttSumMs') / grown('acked');
+  t.ok(rttMs > 20 && rttMs < 100, `a round trip of ${rttMs.toFixed(1)} ms`);
   for (const [link, { name, leaves }] of faults.entries()) {
     const took = tookMs.get(link);
     const moves = movesOf(link) - (first[link] ?? 0);

@@ -142,6 +142,11 @@ export class ProberStage {
     return layout.quality.decode(value ?? Buffer.alloc(0));
   }
 
+  large(id: number): layout.Large {
+    const value = this.#plane.map('large').lookup(u32(id));
+    return layout.large.decode(value ?? Buffer.alloc(0));
+  }
+
   silent(id: number): boolean {
     return this.#plane.map('strands').load32(id, layout.strand.offsets.silent) === 1;
   }

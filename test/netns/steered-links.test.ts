@@ -170,5 +170,6 @@ t.test('a small link makes the wire small; one that is too small is not used', a
   await sites.lab.set('edge/wan1', { mtu: 1500 });
   await untilStrand('edge', 'lte-cloud/wan1', isUp);
   await refreshed(sites);
+  await until('a wire of MTU 1450 again', async () => (await mtu()) === 1450, 40_000);
   await leavesBy(t, 'lte');
 });

@@ -111,6 +111,26 @@ t.test('two sites as they are by default', async (t) => {
     }
   });
 
+  await t.test(
+    'routes that change in the file of the cloud reach a wire that stands',
+    async (t) => {
+      const routes = (): Promise<string> => sites.pod.exec('ip', 'route', 'show', 'dev', 'nsm-1');
+      const before = await sites.pod.exec('ip', '-json', 'link', 'show', 'nsm-1');
+      const addresses = ipOf(await wireOf(sites, 'one')).srcIpAddrs;
+      const other = cloudSite().replace('"10.60.0.0/24"', '"10.61.0.0/24"');
+      for (const [file, there, gone] of [
+        [other, '10.61.0.0/24', '10.60.0.0/24'],
+        [cloudSite(), '10.60.0.0/24', '10.61.0.0/24'],
+      ] as const) {
+        await sites.write('cloud', file);
+        await until(`a route to ${there}`, async () => (await routes()).includes(there), 10_000);
+        t.notMatch(await routes(), gone);
+      }
+      t.equal(await sites.pod.exec('ip', '-json', 'link', 'show', 'nsm-1'), before);
+      t.strictSame(ipOf(await wireOf(sites, 'one')).srcIpAddrs, addresses);
+    },
+  );
+
   await t.test("the cloud's endpoint killed: nobody gets an address that is in use", async (t) => {
     // What is behind the cloud both wires have a route to; this only the first.
     const [far = ''] = ipOf(await wireOf(sites, 'one')).dstIpAddrs;

@@ -8,6 +8,8 @@ import { readSessions, sessionsOf, type Session } from '../../cli/plane/sessions
 /** What was measured of a strand: `ww_quality`, with times in milliseconds. */
 export interface Seen {
   readonly silent: boolean;
+  /** The largest inner packet. */
+  readonly mtu: number;
   /** Bit 0: held back from everybody. */
   readonly avoid: number;
   readonly sent: number;
@@ -64,6 +66,7 @@ export class Eye implements Disposable {
     const measured = layout.quality.decode(this.#at('quality', id));
     return {
       silent: strand.silent !== 0,
+      mtu: strand.mtu,
       avoid: strand.avoid,
       sent: Number(measured.sent),
       failed: Number(measured.failed),
@@ -77,6 +80,17 @@ export class Eye implements Disposable {
       rttSumMs: Number(measured.rtt_sum_ns) / 1e6,
       srttMs: measured.srtt_ns / 1e6,
     };
+  }
+
+  /** What became of followed TCP segments that left by a strand. */
+  tcp(name: string): {
+    readonly acked: number;
+    readonly resent: number;
+    readonly rttSumMs: number;
+  } {
+    const found = layout.evidence.decode(this.#at('evidence', this.#id(name)));
+    const [acked, resent] = [Number(found.acked), Number(found.resent)];
+    return { acked, resent, rttSumMs: Number(found.rtt_sum_ns) / 1e6 };
   }
 
   #id(name: string): number {

@@ -63,24 +63,25 @@ static int open_socket(int family)
 	return fd;
 }
 
-static int open4(void)
+static int open4(int discover)
 {
 	int fd = open_socket(AF_INET);
 
 	if (fd < 0)
 		return -1;
-	set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+	set(fd, IPPROTO_IP, IP_MTU_DISCOVER, discover);
 	return fd;
 }
 
-static int open6(void)
+/* IPv6 has the same numbers for what is heeded. */
+static int open6(int discover)
 {
 	int fd = open_socket(AF_INET6);
 
 	if (fd < 0)
 		return -1;
 	set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+	set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, discover);
 	set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
 	return fd;
 }
@@ -105,12 +106,12 @@ static bool bind6(int fd, uint16_t port)
 }
 
 /* Both families at one port; returns it, or 0. */
-static uint16_t open_at(struct batches *batches, uint16_t wanted)
+static uint16_t open_at(struct batches *batches, uint16_t wanted, int discover)
 {
 	uint16_t port;
 
-	batches->v4.fd = open4();
-	batches->v6.fd = open6();
+	batches->v4.fd = open4(discover);
+	batches->v6.fd = open6(discover);
 	if (batches->v4.fd < 0)
 		fail("socket");
 	port = bind4(batches->v4.fd, wanted);
@@ -146,19 +147,19 @@ static void prepare(struct batch *batch, int family)
 	}
 }
 
-void batches_open(struct batches *batches, const struct plane *plane)
+void batches_open(struct batches *batches, const struct plane *plane, uint32_t *word, int discover)
 {
 	/* The port of a forerunner, if it is free: answers on their way still count. */
-	uint16_t port = open_at(batches, plane->control->probe_port);
+	uint16_t port = open_at(batches, *word, discover);
 
 	batches->plane = plane;
 	for (int i = 0; port == 0 && i < TRIES; i++)
-		port = open_at(batches, 0);
+		port = open_at(batches, 0, discover);
 	if (port == 0)
 		fail("a port for probes");
 	prepare(&batches->v4, AF_INET);
 	prepare(&batches->v6, AF_INET6);
-	STORE(plane->control->probe_port, port);
+	STORE(*word, port);
 }
 
 /* Options fit into the kernel's own room where they are no more than an address. */
@@ -204,13 +205,6 @@ static void address6(struct batch *batch, uint32_t at, const struct ww_strand *s
 		put(batch, at, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
 }
 
-static void count_failed(const struct batches *batches, uint32_t strand)
-{
-	struct ww_quality *quality = &batches->plane->quality[strand];
-
-	STORE(quality->failed, quality->failed + 1);
-}
-
 static void send_one_family(const struct batches *batches, struct batch *batch)
 {
 	bool again = false;
@@ -225,24 +219,24 @@ static void send_one_family(const struct batches *batches, struct batch *batch)
 			/* What an earlier packet did may be told to this one. */
 			again = true;
 		} else {
-			count_failed(batches, batch->strands[done++]);
+			batches->failed(batches->plane, batch->strands[done++], errno);
 			again = false;
 		}
 	}
 	batch->count = 0;
 }
 
-void batches_add(struct batches *batches, uint32_t strand, uint32_t seq, uint64_t stamp)
+void batches_add(struct batches *batches, const struct packet *packet)
 {
+	uint32_t strand = packet->strand, number = htobe32(packet->seq), at;
 	const struct ww_strand *of = &batches->plane->strands[strand];
 	const struct ww_probe *probe = &batches->plane->probes[strand];
 	struct batch *batch = of->family == 6 ? &batches->v6 : &batches->v4;
 	uint16_t port = htons(LOAD(batches->plane->control->stamp_port));
-	uint16_t size = LOAD(probe->size);
-	uint32_t number = htobe32(seq), at;
+	uint16_t size = packet->size;
 
 	if (batch->fd < 0) {
-		count_failed(batches, strand);
+		batches->failed(batches->plane, strand, EAFNOSUPPORT);
 		return;
 	}
 	if (batch->count == BATCH)
@@ -251,7 +245,7 @@ void batches_add(struct batches *batches, uint32_t strand, uint32_t seq, uint64_
 	batch->strands[at] = strand;
 	batch->messages[at].msg_hdr.msg_controllen = 0;
 	memcpy(batch->packets[at] + AT_SEQUENCE, &number, sizeof(number));
-	memcpy(batch->packets[at] + AT_STAMP, &stamp, sizeof(stamp));
+	memcpy(batch->packets[at] + AT_STAMP, &packet->stamp, sizeof(packet->stamp));
 	batch->parts[at][1].iov_len = size > STAMP_BYTES ? size - STAMP_BYTES : 0;
 	batch->messages[at].msg_hdr.msg_iovlen = size > STAMP_BYTES ? 2 : 1;
 	if (of->family == 6) {

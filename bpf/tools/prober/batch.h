@@ -37,16 +37,28 @@ struct batch {
 
 struct batches {
 	const struct plane *plane;
+	/* What is told of a probe that cannot be sent, and why. */
+	void (*failed)(const struct plane *plane, uint32_t strand, int error);
 	struct batch v4, v6;
 };
 
-/* Open the sockets and store their port into `control`; ends the process where it cannot. */
-void batches_open(struct batches *batches, const struct plane *plane);
+/*
+ * Open the sockets, at the port that `word` of `control` has if it is free, and store theirs
+ * there. `discover` is what they heed, IP_PMTUDISC_... Ends the process where it cannot.
+ */
+void batches_open(struct batches *batches, const struct plane *plane, uint32_t *word, int discover);
 
-/* Note a probe of a strand with that number and stamp; it leaves with the others. */
-void batches_add(struct batches *batches, uint32_t strand, uint32_t seq, uint64_t stamp);
+/* What is to be sent on a strand. */
+struct packet {
+	uint32_t strand, seq;
+	uint64_t stamp; /* network byte order */
+	uint16_t size; /* of the UDP payload */
+};
 
-/* Send what was added; what cannot be sent is counted in `quality`. */
+/* Note a probe; it leaves with the others. */
+void batches_add(struct batches *batches, const struct packet *packet);
+
+/* Send what was added. */
 void batches_send(struct batches *batches);
 
 #endif

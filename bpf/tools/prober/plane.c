@@ -19,6 +19,7 @@ _Static_assert(sizeof(struct ww_strand) == 64, "the kernel rounds sizes of eleme
 _Static_assert(sizeof(struct ww_probe) % 8 == 0, "the same");
 _Static_assert(sizeof(struct ww_quality) % 8 == 0, "the same");
 _Static_assert(sizeof(struct ww_sent) % 8 == 0, "the same");
+_Static_assert(sizeof(struct ww_large) % 8 == 0, "the same");
 
 static void pin_path(char path[PATH_MAX], const char *directory, const char *name)
 {
@@ -94,7 +95,7 @@ static bool find(const struct plane *plane, struct stat *found)
 
 void plane_open(struct plane *plane, const char *directory)
 {
-	uint32_t one, strands, probes, qualities, sent;
+	uint32_t one, strands, probes, qualities, sent, large;
 	struct stat found = { 0 };
 
 	memset(plane, 0, sizeof(*plane));
@@ -110,10 +111,13 @@ void plane_open(struct plane *plane, const char *directory)
 	plane->probes = map_open(directory, "probes", sizeof(*plane->probes), &probes);
 	plane->quality = map_open(directory, "quality", sizeof(*plane->quality), &qualities);
 	plane->sent = map_open(directory, "sent", sizeof(*plane->sent), &sent);
-	if (probes < strands || qualities < strands || sent / WW_SENT < strands) {
+	plane->large = map_open(directory, "large", sizeof(*plane->large), &large);
+	if (probes < strands || qualities < strands || sent / WW_SENT < strands ||
+	    large < strands) {
 		fprintf(stderr,
-			"prober: %s: has %u strands, but probes of %u, quality of %u, sent of %u\n",
-			directory, strands, probes, qualities, sent / WW_SENT);
+			"prober: %s: has %u strands, but probes of %u, quality of %u, sent of %u, "
+			"large of %u\n",
+			directory, strands, probes, qualities, sent / WW_SENT, large);
 		exit(1);
 	}
 	plane->strand_count = strands;

@@ -32,6 +32,7 @@ struct plane {
 	struct ww_probe *probes;
 	struct ww_quality *quality;
 	struct ww_sent *sent;
+	struct ww_large *large;
 };
 
 /* Take the plane of a directory; ends the process, in words, where it cannot. */

@@ -18,6 +18,7 @@
 #define _GNU_SOURCE
 #include "batch.h"
 #include "clock.h"
+#include "large.h"
 #include "plane.h"
 #include "queue.h"
 #include "strand.h"
@@ -43,6 +44,11 @@
 #define MOST_MOMENTS 8
 /* How often it looks whether the plane is there. */
 #define LOOK SECOND
+
+/* Usual probes, and those of path MTU. */
+struct lines {
+	struct batches usual, large;
+};
 
 static volatile sig_atomic_t stopped;
 
@@ -120,21 +126,23 @@ static void follow(const struct plane *plane, struct strand *strands, struct que
 
 /* The turns of all that is due, and all their probes. */
 static void take_turns(const struct plane *plane, struct strand *strands, struct queue *queue,
-		       struct batches *batches, uint64_t now)
+		       struct lines *lines, uint64_t now)
 {
 	while (queue->count > 0 && strand_is_due(&strands[queue->heap[0].strand], now)) {
 		uint32_t first = queue->heap[0].strand;
 
 		for (uint32_t i = 1; i < 3 && i < queue->count; i++)
 			strand_fetch(plane, &strands[queue->heap[i].strand]);
-		strand_turn(plane, &strands[first], batches, now);
+		strand_turn(plane, &strands[first], &lines->usual, now);
+		large_turn(plane, &strands[first], &lines->large, now);
 		queue_put(queue, first, strands[first].due);
 	}
-	batches_send(batches);
+	batches_send(&lines->usual);
+	batches_send(&lines->large);
 }
 
 static void run(const struct plane *plane, struct strand *strands, struct queue *queue,
-		struct batches *batches)
+		struct lines *lines)
 {
 	uint64_t next_follow = 0, next_look = 0;
 
@@ -150,7 +158,7 @@ static void run(const struct plane *plane, struct strand *strands, struct queue 
 			follow(plane, strands, queue, now);
 			next_follow = now + FOLLOW;
 		}
-		take_turns(plane, strands, queue, batches, now);
+		take_turns(plane, strands, queue, lines, now);
 		next = queue->count > 0 ? queue->heap[0].due : NEVER;
 		clock_wait(next < next_follow ? next : next_follow);
 	}
@@ -159,7 +167,7 @@ static void run(const struct plane *plane, struct strand *strands, struct queue 
 int main(int argc, char **argv)
 {
 	struct sigaction stop = { .sa_handler = on_signal };
-	static struct batches batches;
+	static struct lines lines = { { .failed = strand_failed }, { .failed = large_failed } };
 	struct strand *strands;
 	struct plane plane;
 	struct queue queue;
@@ -175,12 +183,14 @@ int main(int argc, char **argv)
 	prctl(PR_SET_NAME, "wanwire-prober");
 	come_first();
 	plane_open(&plane, argv[1]);
-	batches_open(&batches, &plane);
+	batches_open(&lines.usual, &plane, &plane.control->probe_port, IP_PMTUDISC_PROBE);
+	/* What packets of the tunnel are held to by the kernel, these are too. */
+	batches_open(&lines.large, &plane, &plane.control->large_port, IP_PMTUDISC_DO);
 	strands = make_strands(&plane, &queue);
 	drop_privileges();
 	STORE(plane.control->prober_version, WW_PROBER);
 	STORE(plane.control->prober_pid, getpid());
-	run(&plane, strands, &queue, &batches);
+	run(&plane, strands, &queue, &lines);
 	STORE(plane.control->prober_pid, 0);
 	return 0;
 }

@@ -105,6 +105,8 @@ static void begin(const struct plane *plane, struct strand *strand, uint64_t now
 	strand->silent_answered = LOAD(quality->answered_ns);
 	strand->paused_ns = 0;
 	strand->paused_answered = 0;
+	/* Whoever asked a forerunner asks again. */
+	strand->large = LOAD(plane->probes[strand->number].large);
 	if (quality->sent_ns != 0 && quality->sent_ns < now)
 		note_pause(strand, quality, now - quality->sent_ns);
 }
@@ -241,7 +243,20 @@ static void send_probe(const struct plane *plane, struct strand *strand, struct 
 	STORE(quality->seq, seq);
 	STORE(quality->sent_ns, now);
 	STORE(quality->sent, quality->sent + 1);
-	batches_add(batches, strand->number, seq, sent->stamp);
+	batches_add(batches, &(struct packet){
+				     .strand = strand->number,
+				     .seq = seq,
+				     .stamp = sent->stamp,
+				     .size = LOAD(plane->probes[strand->number].size),
+			     });
+}
+
+void strand_failed(const struct plane *plane, uint32_t strand, int error)
+{
+	struct ww_quality *quality = &plane->quality[strand];
+
+	(void)error;
+	STORE(quality->failed, quality->failed + 1);
 }
 
 void strand_turn(const struct plane *plane, struct strand *strand, struct batches *batches,

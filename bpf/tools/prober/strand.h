@@ -29,6 +29,7 @@ struct strand {
 	uint64_t silent_answered; /* answered_ns as it fell silent: a newer answer ends it */
 	uint64_t paused_ns; /* how long nothing was sent since paused_answered */
 	uint64_t paused_answered; /* the answered_ns that paused_ns is added to */
+	uint32_t large; /* the wish for a large probe that was obeyed last */
 	__u8 local[16], remote[16]; /* whose probes these are */
 };
 
@@ -55,5 +56,8 @@ static inline void strand_fetch(const struct plane *plane, const struct strand *
 /* Judge, then send if it is time; `due` is the next turn afterwards. */
 void strand_turn(const struct plane *plane, struct strand *strand, struct batches *batches,
 		 uint64_t now);
+
+/* One of its probes could not be sent. */
+void strand_failed(const struct plane *plane, uint32_t strand, int error);
 
 #endif
