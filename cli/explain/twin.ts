@@ -76,6 +76,7 @@ const sizes: Readonly<Record<string, number>> = {
   rule_stats: 1,
   sent: 1,
   senders: 1024,
+  followed: 1,
 };
 const name = 'wire_tx';
 const prefix = 'explain-';

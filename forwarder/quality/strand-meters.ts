@@ -52,8 +52,7 @@ export function metersOf(counted: Counted, size = usualProbeSize): Counters {
     rxBytes,
     txOverhead: txPackets * overhead[family],
     rxOverhead: rxPackets * overhead[family],
-    txProbes:
-      (Math.max(sent - failed, 0) + reflected) * probe + Number(tx_bytes + reflected_bytes),
+    txProbes: (Math.max(sent - failed, 0) + reflected) * probe + Number(tx_bytes + reflected_bytes),
     rxProbes: (received + reflected) * probe + Number(rx_bytes + reflected_bytes),
   };
 }
