@@ -95,8 +95,10 @@ static void look_after(const struct ring *ring, const char *device)
 	errno = error;
 	if (error != 0 && error != ENETDOWN)
 		fail(device);
-	if ((int)if_nametoindex(device) != ring->ifindex)
+	if ((int)if_nametoindex(device) != ring->ifindex) {
+		errno = ENODEV;
 		fail(device);
+	}
 }
 
 /* Whether the other side of our standard input is there. */
@@ -149,6 +151,8 @@ static void watch(struct witness *witness, const char *device, int signals)
 			polls[1].fd = polls[2].fd = -1;
 		}
 	}
+	/* One that goes is first down, and says nothing any more when it is gone. */
+	look_after(&witness->ring, device);
 }
 
 static int sum_up(struct witness *witness)
