@@ -13,6 +13,7 @@ export const exitCodes = {
   internal: 70,
   config: 78,
   interrupted: 130,
+  unread: 141,
 } as const;
 
 /** What each means; docs/commands.md tells it. */
@@ -27,4 +28,5 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
   internal: 'A bug: an error that nobody handled',
   config: 'The environment is wrong; all mistakes are told',
   interrupted: 'Stopped by a second signal',
+  unread: 'Nobody read the rest of its output',
 };

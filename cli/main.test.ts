@@ -2,6 +2,7 @@
 /** The built command, as a user runs it; `npm test` builds it first. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { table as forwarder } from '../forwarder/config.js';
 import { table as manager } from '../manager/config.js';
@@ -70,6 +71,13 @@ t.test('a wrong command line exits with 64', async (t) => {
     t.equal(code, 64);
     t.match(stderr, /^error: /);
   }
+});
+
+t.test('an output that nobody reads to its end', async (t) => {
+  const line = `{ sleep 0.05; "$0" "$1" --help; echo $? >&2; } | true`;
+  const args = ['-c', line, process.execPath, main];
+  const { stderr } = await promisify(execFile)('sh', args, { env: {} });
+  t.equal(stderr, '141\n');
 });
 
 t.test('plaintext has to be allowed', async (t) => {

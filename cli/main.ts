@@ -7,6 +7,16 @@ import { version } from '../api/version.js';
 import { exitCodes } from './exit-codes.js';
 import { subcommands } from './subcommands.js';
 
+// Whoever read the output has had enough of it, such as `head`.
+let isRead = true;
+process.stdout.on('error', (reason: NodeJS.ErrnoException) => {
+  if (reason.code !== 'EPIPE') throw reason;
+  // What has to be tidied up is, as when it is told to end.
+  if (process.listenerCount('SIGTERM') === 0) process.exit(exitCodes.unread);
+  if (isRead) process.kill(process.pid, 'SIGTERM');
+  isRead = false;
+});
+
 const program = new Command('wanwire')
   .description('WAN links as network services.')
   .version(version)

@@ -142,6 +142,7 @@ async function brownout(stage: Stage, timeline: Timeline): Promise<void> {
   await sleep(settleMs, undefined, { signal: stage.signal });
   timeline.settled('brownout', allOn('lte'));
   await look(stage, timeline, 'brownout', 'browning');
+  await cast.sites.lab.set(cutLink, { loss: 'none' });
 }
 
 /** Wait for the forwarder's decision, and tell it. */
