@@ -48,7 +48,7 @@ export function command(): Command {
   return new Command('find')
     .description('What is registered at the manager: network services or endpoints.')
     .addArgument(new Argument('<kind>', 'what to look for').choices(['services', 'endpoints']))
-    .argument('[name]', 'only what has this name in its name')
+    .argument('[name]', 'only what has exactly this name')
     .option('--connect-to <url>', 'the manager (unix:///path or tcp://host:port)')
     .option('--watch', 'go on and tell of changes, until Ctrl-C')
     .option('--json', 'one JSON object a line')
