@@ -24,10 +24,13 @@ APART int tell(struct packet *p, struct ww_session *s, __u32 kind, __u32 from, c
 	struct ww_event event = {};
 	struct ww_control *c;
 	struct ww_wire *wire;
-	__u32 zero = 0;
+	__u32 zero = 0, wanted;
 
 	c = bpf_map_lookup_elem(&control, &zero);
-	if (!p || !s || !c || !*(volatile __u32 *)&c->events)
+	if (!p || !s || !c)
+		return 0;
+	wanted = *(volatile __u32 *)&c->events;
+	if (!wanted || (wanted == WW_EVENTS_MOVES && kind != WW_EVENT_MOVE))
 		return 0;
 	event.at_ns = bpf_ktime_get_ns();
 	event.wire = p->four.wire;

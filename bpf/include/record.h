@@ -9,6 +9,13 @@ enum {
 	WW_EVENTS = 1 << 20, /* bytes of records that wait to be read */
 };
 
+/* The word `events` of `control`. A program that does not know WW_EVENTS_MOVES tells all. */
+enum ww_events {
+	WW_EVENTS_NONE,
+	WW_EVENTS_ALL,
+	WW_EVENTS_MOVES, /* to count them costs nothing while nothing moves */
+};
+
 enum ww_event_kind {
 	WW_EVENT_CREATE = 1,
 	WW_EVENT_MOVE,

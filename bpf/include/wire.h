@@ -43,7 +43,7 @@ struct ww_control {
 	__u32 generation; /* from 1; 0 means that nothing is in force yet */
 	__u32 pins; /* how many there are: with none the map is not asked */
 	__u32 insert_rate; /* new cached sessions per second and wire; 0 is no limit */
-	__u32 events; /* whether somebody wants to hear of sessions */
+	__u32 events; /* enum ww_events: what of sessions somebody wants to hear */
 	__u32 stamp_port; /* UDP, of every node's reflectors; 0: nothing is reflected */
 	__u32 probe_port; /* UDP, that this node's probes come from; 0: there is no prober */
 	__u32 prober_pid; /* these two are the prober's words too */

@@ -5,6 +5,7 @@
  */
 import { bytes, Struct, type StructOf, u16, u16s, u32, u64, u64s, u8 } from './struct.js';
 
+export * from './event-layout.js';
 export * from './evidence-layout.js';
 export * from './probe-layout.js';
 
@@ -55,8 +56,6 @@ export const sessionFlags = {
   finIn: 16,
   reset: 32,
 } as const;
-/** enum ww_event_kind. */
-export const eventKinds = { create: 1, move: 2, close: 3 } as const;
 /** Why a strand is not used; a strand is usable with none of them. */
 export const downReasons = { carrier: 1, operator: 2, address: 4, mtu: 8 } as const;
 
@@ -189,28 +188,6 @@ export const session = new Struct('ww_session', {
   rx_bytes: u64,
   last_ns: u64,
 });
-/** What happened to a session: a record of the ring buffer `events`. */
-export const event = new Struct('ww_event', {
-  at_ns: u64,
-  generation: u32,
-  wire: u32,
-  source: address,
-  destination: address,
-  source_port: bytes(2),
-  destination_port: bytes(2),
-  protocol: u8,
-  kind: u8,
-  flags: u8,
-  pad: u8,
-  strand: u16,
-  from: u16,
-  class_id: u16,
-  rule: u16,
-  policy: u16,
-  pad2: bytes(6),
-});
-/** How many records found no room: map `lost`. */
-export const lost = new Struct('ww_lost', { counted: u32, told: u32 });
 /** Where a session is pinned: value of map `pins`. */
 export const pin = new Struct('ww_pin', { strand: u16, pad: u16 });
 /** A set of rules, a bit for each. */
@@ -272,8 +249,6 @@ export type Wire = StructOf<typeof wire>;
 export type Strand = StructOf<typeof strand>;
 /** {@link session} as a value. */
 export type Session = StructOf<typeof session>;
-/** {@link event} as a value. */
-export type Event = StructOf<typeof event>;
 /** {@link flow} as a value. */
 export type Flow = StructOf<typeof flow>;
 /** {@link flow4} as a value. */

@@ -40,10 +40,38 @@ static bool same_words(const char *a, const char *b)
 	}
 }
 
+/* In a container that is not privileged the first cannot be written: the host's is then at the second. */
+static const char *const roots[] = { "/proc/sys", "/host/proc/sys" };
+
+static int open_setting(struct job *job, const char *setting, int length)
+{
+	char name[SETTING_MAX];
+	int fd = -1;
+
+	for (size_t at = 0; at < sizeof(roots) / sizeof(*roots); at++) {
+		int err = errno;
+
+		if (snprintf(name, sizeof(name), "%s/%.*s", roots[at], length, setting) >=
+		    SETTING_MAX) {
+			failed(job, "setting", ENAMETOOLONG);
+			return -1;
+		}
+		fd = open(name, O_RDWR | O_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+		if (at > 0 && errno == ENOENT)
+			errno = err;
+		if (errno != EROFS)
+			break;
+	}
+	failed(job, "open setting", errno);
+	return -1;
+}
+
 /* A value that is there already is not written. */
 static bool set(struct job *job, const char *setting)
 {
-	char name[SETTING_MAX], now[SETTING_MAX];
+	char now[SETTING_MAX];
 	const char *value = strchr(setting, '=');
 	int fd, length;
 	ssize_t n;
@@ -51,11 +79,9 @@ static bool set(struct job *job, const char *setting)
 	if (!value)
 		return failed(job, "setting", EINVAL);
 	length = value++ - setting;
-	if (snprintf(name, sizeof(name), "/proc/sys/%.*s", length, setting) >= SETTING_MAX)
-		return failed(job, "setting", ENAMETOOLONG);
-	fd = open(name, O_RDWR | O_CLOEXEC);
+	fd = open_setting(job, setting, length);
 	if (fd < 0)
-		return failed(job, "open setting", errno);
+		return false;
 	n = read(fd, now, sizeof(now) - 1);
 	now[n > 0 ? n : 0] = '\0';
 	if (!same_words(now, value) && pwrite(fd, value, strlen(value), 0) < 0)
