@@ -2,15 +2,10 @@
 /** What travels beside a Request or Close: its deadline, its logger, its connection's state. */
 import type { Logger } from '../log/log.js';
 import type { Clock } from './clock.js';
+import type { ClientToken, Peer } from './peer.js';
 import type { State } from './state.js';
 
-/** The caller's token, as it came in the metadata `nsm-client-token` and `nsm-client-token-expires`. */
-export interface ClientToken {
-  /** A JWT, or an unsigned development token. */
-  readonly token: string;
-  /** Milliseconds since 1970. */
-  readonly expiresMs: number;
-}
+export type { ClientToken } from './peer.js';
 
 /** How a Request started by ourselves differs from the last one. */
 export interface AgainOptions {
@@ -32,6 +27,13 @@ export interface Again {
   close(): Promise<void>;
 }
 
+/** Descriptors by URL (`inode://DEVICE/INODE`); what is put in is closed with the call. */
+export interface Files {
+  get(url: string): number | undefined;
+  has(url: string): boolean;
+  set(url: string, fd: number): unknown;
+}
+
 /** One Request or Close on its way through a chain. Immutable; elements pass on copies. */
 export interface Call {
   /** Aborted when the deadline passes or the caller gives up. */
@@ -47,6 +49,10 @@ export interface Call {
   readonly again: Again;
   /** What the caller sent as its token, if anything. */
   readonly token?: ClientToken;
+  /** Who calls; none without TLS, and none for a call made within this process. */
+  readonly peer?: Peer;
+  /** Open files that the Request names, such as network namespaces; they end with the call. Set by `files`. */
+  readonly files?: Files;
   /** The listen URL it came in on; none for a call made within this process. */
   readonly door?: string;
   /** Set by `begin` on a call of its own (`again`): no peer and no token stand behind it. */

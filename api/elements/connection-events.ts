@@ -17,6 +17,7 @@ import { selects } from './selector.js';
 export class ConnectionEvents {
   readonly #connections = new Map<string, Connection>();
   readonly #subscribers = new Set<Subscriber>();
+  readonly #listeners = new Set<(id: string, connection: Connection | undefined) => void>();
 
   /** The Connection known under this hop's id. */
   get(id: string): Connection | undefined {
@@ -42,6 +43,7 @@ export class ConnectionEvents {
   update(connection: Connection): void {
     this.#connections.set(connection.id, connection);
     for (const subscriber of this.#subscribers) subscriber.changed(connection);
+    for (const listener of this.#listeners) listener(connection.id, connection);
   }
 
   /** It carries nothing any more, and is not closed. Says nothing where that is known. */
@@ -71,6 +73,13 @@ export class ConnectionEvents {
     if (connection === undefined) return;
     this.#connections.delete(id);
     for (const subscriber of this.#subscribers) subscriber.gone(connection);
+    for (const listener of this.#listeners) listener(id, undefined);
+  }
+
+  /** Told at once of each that is new or changed, and without a connection of one that is closed; returns how to stop. */
+  onChange(listener: (id: string, connection: Connection | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /**

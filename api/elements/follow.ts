@@ -23,15 +23,14 @@ import { waitOf, withMetricsOf } from './link-metrics.js';
 import { nextHop } from './next-hop.js';
 import { otherSiteOf } from './other-site.js';
 import { peerMonitors, type News } from './peer-monitor.js';
-import type { Tokens } from './tokens.js';
 
 interface Following extends Disposable {
   readonly url: string;
 }
 const following = stateKey<Following>('follow');
 
-/** The element. With `tokens` a token of ours goes with each stream. */
-export function follow(channels: Channels, events: ConnectionEvents, tokens?: Tokens): Step {
+/** The element. */
+export function follow(channels: Channels, events: ConnectionEvents): Step {
   const monitors = peerMonitors(channels);
   const passOn = (call: Call, connection: Connection, news: News): void => {
     const { id } = connection;
@@ -75,7 +74,7 @@ export function follow(channels: Channels, events: ConnectionEvents, tokens?: To
         },
       };
       const { clock, log } = call;
-      const watch = monitors.watch(url, watcher, { clock, log, tokens });
+      const watch = monitors.watch(url, watcher, { clock, log });
       call.state.set(following, Object.assign(watch, { url }));
       return answer;
     },

@@ -265,8 +265,19 @@ t.test('pings are believed when the forwarder has had the time to say what it kn
   await clock.advance(10_000);
   t.same(log, [], 'it was the links');
   await tell(1, State.UP, metrics);
-  await clock.advance(3_400);
+  await clock.advance(4_200);
   t.same(log, ['close', 'reselect'], 'it is the other end');
+  await close();
+});
+
+t.test('a wire whose links a forwarder watches is asked a fifth as often', async (t) => {
+  let asked = 0;
+  const alive = (): Promise<boolean> => Promise.resolve(++asked > 0);
+  const { chain, clock, close, answer } = scene(alive);
+  answer.metrics = { strands_usable: '2', detection_ms: '2000' };
+  await chain.request(testCall({ clock }), request);
+  await clock.advance(10_000);
+  t.equal(asked, 10);
   await close();
 });
 

@@ -31,7 +31,6 @@ import type { Channels } from '../grpc/channel.js';
 import { detectionOf, waitOf } from './link-metrics.js';
 import { nextHop } from './next-hop.js';
 import { peerMonitors, type News } from './peer-monitor.js';
-import type { Tokens } from './tokens.js';
 
 /** Whether packets still reach the other end of a connection. */
 export type Liveness = (connection: Connection, signal: AbortSignal) => Promise<boolean>;
@@ -41,18 +40,18 @@ export interface HealOptions {
   readonly channels: Channels;
   /** Without it a connection in doubt counts as dead. */
   readonly liveness?: Liveness | undefined;
-  /** Between two checks; 200 unless given. */
+  /** Between two checks; 200 unless given. Five times that where a forwarder watches the wire's links, while all is well. */
   readonly intervalMs?: number;
   /** For one check; 1,000 unless given. */
   readonly timeoutMs?: number;
-  /** A token of ours goes with each monitor stream where given. */
-  readonly tokens?: Tokens | undefined;
 }
 
 const firstBackOffMs = 200;
 const longestBackOffMs = 5_000;
 /** What a forwarder's word may take to us beyond its time of detection. */
 const tellMs = 1_000;
+/** Pings are believed late there anyway, and many clients on one machine are many pings. */
+const watchedFactor = 5;
 const healerKey = stateKey<Healer>('heal');
 
 /** The element. */
@@ -103,8 +102,8 @@ class Healer implements Disposable {
       this.#told(news);
     };
     const { clock, log } = call;
-    const { channels, tokens } = this.#options;
-    const watch = peerMonitors(channels).watch(url, { name, id, told }, { clock, log, tokens });
+    const { channels } = this.#options;
+    const watch = peerMonitors(channels).watch(url, { name, id, told }, { clock, log });
     this.#watch = Object.assign(watch, { url });
   }
 
@@ -147,7 +146,7 @@ class Healer implements Disposable {
     const { clock } = this.#call;
     let sinceMs: number | undefined;
     for (;;) {
-      await delay(clock, this.#options.intervalMs ?? 200, this.#abort.signal);
+      await delay(clock, this.#intervalMs(sinceMs !== undefined), this.#abort.signal);
       if (this.#healing || this.#isWaiting()) {
         sinceMs = undefined;
         continue;
@@ -160,6 +159,12 @@ class Healer implements Disposable {
       sinceMs = undefined;
       this.#heal('dead');
     }
+  }
+
+  #intervalMs(isInDoubt: boolean): number {
+    const { intervalMs = 200 } = this.#options;
+    const isWatched = this.#connection !== undefined && detectionOf(this.#connection) !== undefined;
+    return isWatched && !isInDoubt ? intervalMs * watchedFactor : intervalMs;
   }
 
   /** How long pings may fail before they are believed. */

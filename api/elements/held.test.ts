@@ -10,7 +10,7 @@ import { ManualClock } from '../../test/doubles/manual-clock.js';
 import { begin } from './begin.js';
 import { leaseKey } from './held.js';
 import { timeout } from './timeout.js';
-import { developmentTokens } from './tokens.js';
+import { insecure } from '../identity/security.js';
 import { updateToken } from './update-token.js';
 
 const minuteMs = 60_000;
@@ -19,7 +19,7 @@ const hourMs = 60 * minuteMs;
 /** A hop with a caller before it (tokens of ten minutes) and an endpoint behind it, whose own `timeout` is real. */
 function scene({ refreshes = true, holdMs = 24 * hourMs, ownMs = 10 * minuteMs } = {}) {
   const clock = new ManualClock();
-  const wire = { usable: true };
+  const wire = { usable: true, trusted: true };
   const fail: { error?: Error } = {};
   const seen = recording();
   const endpoint = compose(begin(), timeout(), seen);
@@ -27,8 +27,15 @@ function scene({ refreshes = true, holdMs = 24 * hourMs, ownMs = 10 * minuteMs }
   let lose: ((how: 'gone' | 'missing') => void) | undefined;
   const chain = compose(
     first,
-    updateToken(developmentTokens('own', ownMs, clock)),
-    timeout({ held: { holds: () => true, usable: () => wire.usable, holdMs, refreshes } }),
+    updateToken(insecure('own', ownMs, clock)),
+    timeout({
+      held: {
+        holds: () => true,
+        usable: () => wire.usable,
+        trusts: () => wire.trusted,
+        ...{ holdMs, refreshes },
+      },
+    }),
     {
       kind: 'step',
       name: 'to the endpoint',
@@ -116,6 +123,16 @@ t.test('a wire that carries nothing for as long as a token lives is closed', asy
   t.equal(first.size, 1, 'it came back in time');
   wire.usable = false;
   await clock.advance(15 * minuteMs);
+  t.equal(first.size, 0);
+});
+
+t.test('one whose trust domain was withdrawn ends when its token does', async (t) => {
+  const { clock, first, wire, request } = scene();
+  await request();
+  wire.trusted = false;
+  await clock.advance(9 * minuteMs);
+  t.equal(first.size, 1, 'not before');
+  await clock.advance(3 * minuteMs);
   t.equal(first.size, 0);
 });
 

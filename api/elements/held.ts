@@ -13,6 +13,7 @@ import type { Timer } from '../chain/clock.js';
 import { ownSegment, timestampMs } from '../chain/connection.js';
 import { stateKey } from '../chain/state.js';
 import type { Connection } from '../gen/connection.js';
+import type { PathTrust } from '../identity/path-trust.js';
 
 /** Which connections are held, and how. */
 export interface HeldOptions {
@@ -20,6 +21,8 @@ export interface HeldOptions {
   readonly holds: (call: Call, answer: Connection) => boolean;
   /** Whether it still carries (by this hop's id); yes where not given. */
   readonly usable?: (id: string) => boolean;
+  /** Whether all in its path are trusted now; yes where not given. One that was withdrawn is not held. */
+  readonly trusts?: PathTrust;
   /** How long at most since the caller's last Request. */
   readonly holdMs: number;
   /** Ask the next hop again while it is held: in a forwarder. */
@@ -79,7 +82,7 @@ const shortestPauseMs = 100;
 /** See the head of this file. */
 export class HeldLease implements Lease {
   readonly #options: HeldOptions;
-  readonly #id: string;
+  readonly #answer: Connection;
   readonly #heardMs: number;
   /** Until when it would have stood without the hold. */
   readonly #atMs: number;
@@ -100,7 +103,7 @@ export class HeldLease implements Lease {
     // What follows us goes by our token, what asks us by its own.
     const lifeMs = Math.min(atMs, ownMs) - now;
     this.#options = options;
-    this.#id = answer.id;
+    this.#answer = answer;
     this.#heardMs = now;
     this.#atMs = atMs;
     this.#pauseMs = Math.max(lifeMs / 4, shortestPauseMs);
@@ -177,10 +180,13 @@ export class HeldLease implements Lease {
 
   /** Why it ends now; nothing where it does not. */
   #over(now: number): string | undefined {
-    const { usable } = this.#options;
+    const { usable, trusts } = this.#options;
     if (this.#isGone) return 'the next hop has closed a held wire: closing';
     if (now >= this.#endMs) return 'another site was silent for too long: closing';
-    if (usable?.(this.#id) !== false) this.#uselessMs = undefined;
+    if (now >= this.#atMs && trusts?.(this.#answer) === false) {
+      return 'the trust domain of another site was withdrawn: its wire is not held';
+    }
+    if (usable?.(this.#answer.id) !== false) this.#uselessMs = undefined;
     else this.#uselessMs ??= now;
     if (now < this.#atMs || this.#uselessMs === undefined) return undefined;
     const isUseless = now - this.#uselessMs >= this.#atMs - this.#heardMs;

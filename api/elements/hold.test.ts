@@ -23,7 +23,7 @@ function scene(url = 'tcp://192.0.2.1:5001') {
   const state = new State();
   state.set(nextHop, url);
   const site: { error?: Error; asked: number } = { asked: 0 };
-  const wire = { usable: true, away: false };
+  const wire = { usable: true, away: false, trusted: true };
   const behind: Step = {
     kind: 'step',
     name: 'behind',
@@ -38,7 +38,12 @@ function scene(url = 'tcp://192.0.2.1:5001') {
     close: () => Promise.resolve(),
   };
   const chain = compose(
-    hold({ holdMs: 24 * hourMs, usable: () => wire.usable, isAway: () => wire.away }),
+    hold({
+      holdMs: 24 * hourMs,
+      usable: () => wire.usable,
+      isAway: () => wire.away,
+      trusts: () => wire.trusted,
+    }),
     behind,
   );
   const request = (change: Partial<Connection> = {}) => {
@@ -94,6 +99,17 @@ t.test('it ends with the hold, and when the wire carries nothing', async (t) => 
   await clock.advance(1);
   const failure = await request().catch((reason: unknown) => reason);
   t.ok(failure instanceof UnreachableError, 'whoever looks for another way still can');
+});
+
+t.test('a site whose trust domain was withdrawn keeps its wire until a token ends', async (t) => {
+  const { clock, site, wire, request } = scene();
+  await request();
+  site.error = unreachable;
+  wire.trusted = false;
+  await clock.advance(599_000);
+  await request();
+  await clock.advance(1_000);
+  await t.rejects(request(), { code: status.UNAVAILABLE });
 });
 
 t.test('what is no absence is passed on', async (t) => {

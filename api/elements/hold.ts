@@ -22,6 +22,7 @@ import { stateKey, type State } from '../chain/state.js';
 import { UnreachableError } from '../errors/unreachable-error.js';
 import { WireError } from '../errors/wire-error.js';
 import type { Connection } from '../gen/connection.js';
+import type { PathTrust } from '../identity/path-trust.js';
 import { nextHop } from './next-hop.js';
 import { otherSiteOf } from './other-site.js';
 
@@ -31,6 +32,8 @@ export interface HoldOptions {
   readonly holdMs: number;
   /** Whether the wire carries (by this hop's id); yes where not given. */
   readonly usable?: (id: string) => boolean;
+  /** Whether all in its path are trusted now; yes where not given. A withdrawn site's wire stands until its tokens end. */
+  readonly trusts?: PathTrust;
   /** Whether nothing of it reaches the other side: then one that answers at all, and refuses, means it. */
   readonly isAway?: (id: string) => boolean;
 }
@@ -101,7 +104,7 @@ function mayHold(
   { connection }: Request,
   before: Answered,
   reason: unknown,
-  { holdMs, usable, isAway }: HoldOptions,
+  { holdMs, usable, isAway, trusts }: HoldOptions,
 ): boolean {
   const now = call.clock.now();
   if (call.signal.aborted || !(reason instanceof WireError)) return false;
@@ -117,7 +120,15 @@ function mayHold(
   const isSame =
     connection.networkService === networkService &&
     connection.networkServiceEndpointName === endpoint;
-  return isSame && now - before.atMs < holdMs && usable?.(ownSegment(connection).id) !== false;
+  const isTrusted = trusts?.(before.answer) !== false || now < endOf(before.answer);
+  const isInTime = now - before.atMs < holdMs;
+  return isSame && isTrusted && isInTime && usable?.(ownSegment(connection).id) !== false;
+}
+
+/** When the first token in its path ends; milliseconds since 1970. */
+function endOf(answer: Connection): number {
+  const ends = pathOf(answer).pathSegments.map(({ expires }) => expires);
+  return Math.min(...ends.map((end) => (end === undefined ? Infinity : timestampMs(end))));
 }
 
 /**

@@ -7,7 +7,6 @@ import { silentLogger } from '../log/log.js';
 import { FakeChannels, type FedStream } from '../../test/doubles/channels.js';
 import { ManualClock, settle } from '../../test/doubles/manual-clock.js';
 import { peerMonitors, type News } from './peer-monitor.js';
-import { developmentTokens } from './tokens.js';
 
 const url = 'unix:///peer';
 const { INITIAL_STATE_TRANSFER: initial, UPDATE: update, DELETE: gone } = ConnectionEventType;
@@ -70,15 +69,6 @@ t.test('one stream per peer and own name, closed with its last watcher', async (
   using _again = watch('a');
   await settle();
   t.equal(channels.streams.length, 4);
-});
-
-t.test('a token goes with the stream where there is one', async (t) => {
-  const { channels, monitors, around, clock } = scene();
-  const watcher = { name: 'me', id: 'a', told: () => undefined };
-  const tokens = developmentTokens('me', 1_000, clock);
-  using _watch = monitors.watch(url, watcher, { ...around, tokens });
-  await settle();
-  t.match(channels.streams[0]?.options.metadata, { 'nsm-client-token': /./ });
 });
 
 t.test('each hears of its own connection, at our index or the next', async (t) => {

@@ -20,7 +20,6 @@ import {
 } from '../gen/connection.js';
 import type { Channel, Channels } from '../grpc/channel.js';
 import type { Logger } from '../log/log.js';
-import { tokenMetadata, type Tokens } from './tokens.js';
 
 /** What is said of one connection: it is so now; the peer closed it; the peer does not know it (any more); nothing more is heard from the peer. */
 export type News =
@@ -41,8 +40,6 @@ export interface Watcher {
 export interface Surroundings {
   readonly clock: Clock;
   readonly log: Logger;
-  /** A token of ours goes with each stream where given. */
-  readonly tokens?: Tokens | undefined;
 }
 
 const byChannels = new WeakMap<Channels, PeerMonitors>();
@@ -160,10 +157,8 @@ class PeerStream implements Disposable {
   }
 
   #open(): AsyncIterable<ConnectionEvent> {
-    const { tokens } = this.#around;
     return this.#channel.stream(MonitorConnectionService.monitorConnections, this.#selector, {
       signal: this.#abort.signal,
-      ...(tokens && { metadata: tokenMetadata(tokens.issue()) }),
     });
   }
 

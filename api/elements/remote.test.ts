@@ -11,10 +11,8 @@ import { ManualClock } from '../../test/doubles/manual-clock.js';
 import { begin } from './begin.js';
 import { clientUrl } from './client-url.js';
 import { remote } from './remote.js';
-import { developmentTokens } from './tokens.js';
 
 const clock = new ManualClock();
-const tokens = developmentTokens('me', 60_000, clock);
 const conn = Connection.fromPartial({
   id: 'm',
   path: {
@@ -28,9 +26,9 @@ const conn = Connection.fromPartial({
 const preferences = [{ cls: 'LOCAL', type: 'KERNEL', parameters: {} }];
 const echo = ({ request }: Made): unknown => (request as NetworkServiceRequest).connection;
 
-t.test('asks the next hop, with a token and the deadline', async (t) => {
+t.test('asks the next hop, with the deadline', async (t) => {
   const channels = new FakeChannels((made) => ({ ...(echo(made) as Connection), payload: 'IP' }));
-  const chain = compose(begin(), clientUrl('unix:///next'), remote(channels, tokens));
+  const chain = compose(begin(), clientUrl('unix:///next'), remote(channels));
   const call = testCall({ clock });
   t.match(await chain.request(call, testRequest(conn, preferences)), { payload: 'IP' });
   t.match(channels.made, [
@@ -38,10 +36,7 @@ t.test('asks the next hop, with a token and the deadline', async (t) => {
       url: 'unix:///next',
       path: '/networkservice.NetworkService/Request',
       request: { connection: { id: 'm' }, mechanismPreferences: preferences },
-      options: {
-        deadlineMs: call.deadlineMs,
-        metadata: { 'nsm-client-token': /./, 'nsm-client-token-expires': /^2026-01-01T00:01:00/ },
-      },
+      options: { deadlineMs: call.deadlineMs },
     },
   ]);
   await chain.request(call, testRequest(conn));
@@ -51,7 +46,6 @@ t.test('asks the next hop, with a token and the deadline', async (t) => {
   t.match(channels.made[2], {
     path: '/networkservice.NetworkService/Close',
     request: { id: 'm', payload: 'IP' },
-    options: { metadata: { 'nsm-client-token': /./ } },
   });
   t.equal(channels.shares.size, 0);
 });
@@ -67,7 +61,7 @@ t.test('another URL, another channel; a failed first Request keeps none', async 
         clientUrl(urls.shift() ?? 'unix:///c').request(call, request, next),
       close: () => Promise.resolve(),
     },
-    remote(channels, tokens),
+    remote(channels),
   );
   await chain.request(testCall(), testRequest(conn));
   await chain.request(testCall(), testRequest(conn));
@@ -83,13 +77,13 @@ t.test('another URL, another channel; a failed first Request keeps none', async 
 t.test('an adopted connection can be closed where the next hop is known', async (t) => {
   const channels = new FakeChannels();
   const unknown = begin();
-  const chain = compose(unknown, remote(channels, tokens));
+  const chain = compose(unknown, remote(channels));
   unknown.adopt(conn);
   await chain.close(testCall(), conn);
   t.equal(channels.made.length, 0);
   await t.rejects(chain.request(testCall(), testRequest(conn)), { code: 13, message: /next hop/ });
   const known = begin();
-  const other = compose(known, clientUrl('unix:///next'), remote(channels, tokens));
+  const other = compose(known, clientUrl('unix:///next'), remote(channels));
   known.adopt(conn);
   await other.close(testCall(), conn);
   t.match(channels.made, [{ url: 'unix:///next' }]);
@@ -109,7 +103,7 @@ t.test('an answer that is not about us is refused', async (t) => {
   ];
   for (const change of bad) {
     const channels = new FakeChannels(() => Connection.fromPartial({ ...conn, ...change }));
-    const chain = compose(begin(), clientUrl('unix:///next'), remote(channels, tokens));
+    const chain = compose(begin(), clientUrl('unix:///next'), remote(channels));
     await t.rejects(chain.request(testCall(), testRequest(conn)), {
       code: 13,
       message: /answer of unix:\/\/\/next: .* want id m, index 1, segment me\/m/,

@@ -2,7 +2,7 @@
 /**
  * The end of a client chain: asks the next hop over gRPC.
  *
- * When: on the way in, and on Close. A token of our own goes with each call.
+ * When: on the way in, and on Close.
  * Where: last. Whoever sets `nextHop` stands before it.
  * Leaves: the next hop's connection, until that hop's `timeout`.
  */
@@ -12,25 +12,28 @@ import { ownSegment } from '../chain/connection.js';
 import type { Step } from '../chain/element.js';
 import { stateKey } from '../chain/state.js';
 import { WireError } from '../errors/wire-error.js';
-import type { Connection } from '../gen/connection.js';
+import type { Connection, Mechanism } from '../gen/connection.js';
 import { NetworkServiceService } from '../gen/networkservice.js';
 import type { CallOptions, Channel, Channels } from '../grpc/channel.js';
-import { nextHop } from './next-hop.js';
-import { tokenMetadata, type Tokens } from './tokens.js';
+import { filesOf } from './files.js';
+import { nextHop, nextPeer } from './next-hop.js';
 
 const channelKey = stateKey<Channel>('channel');
 
 /** The element. A connection holds its share of the channel until it is closed. */
-export function remote(channels: Channels, tokens: Tokens): Step {
+export function remote(channels: Channels): Step {
   const channelTo = (call: Call, url: string): Channel => {
     const open = call.state.get(channelKey);
     if (open?.url === url) return open;
     return call.state.set(channelKey, channels.acquire(url));
   };
-  const options = (call: Call): CallOptions => ({
+  const options = (call: Call, ...mechanisms: (Mechanism | undefined)[]): CallOptions => ({
     signal: call.signal,
     deadlineMs: call.deadlineMs,
-    metadata: tokenMetadata(tokens.issue()),
+    descriptors: filesOf(call, mechanisms),
+    onPeer(peer) {
+      call.state.set(nextPeer, peer);
+    },
   });
   return {
     kind: 'step',
@@ -45,7 +48,7 @@ export function remote(channels: Channels, tokens: Tokens): Step {
       const answer = await channelTo(call, url).unary(
         NetworkServiceService.request,
         { connection, mechanismPreferences: [...mechanismPreferences] },
-        options(call),
+        options(call, connection.mechanism, ...mechanismPreferences),
       );
       checkAnswer(answer, connection, url);
       return next(call, { ...request, connection: answer });
@@ -58,7 +61,8 @@ export function remote(channels: Channels, tokens: Tokens): Step {
         return;
       }
       try {
-        await channelTo(call, url).unary(NetworkServiceService.close, connection, options(call));
+        const asked = options(call, connection.mechanism);
+        await channelTo(call, url).unary(NetworkServiceService.close, connection, asked);
       } finally {
         call.state.delete(channelKey);
       }

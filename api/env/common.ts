@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What every process of ours takes; spread into each `config.ts`. */
+import { agent } from './agent.js';
 import { duration } from './duration.js';
 import { logLevel } from './log-level.js';
 import { list, parseList } from './list.js';
 import { boolean, name, text } from './text.js';
 import { variable, type Table } from './table.js';
+import { unixUrl } from './urls.js';
 
 const comesWithMetrics = 'metrics and traces come in a later version';
-const comesWithIdentity = 'identity and policies come in a later version';
+const builtIn = "wanwire checks what NSM's default policies check, and no others";
 
 /** Variables of every process. */
 export const common = {
@@ -22,11 +24,11 @@ export const common = {
   WANWIRE_INSECURE: boolean({
     default: 'false',
     description:
-      'Allow plaintext, on unix sockets, loopback addresses and control addresses of the site file only.',
+      'For development: no identities and no checks, but plaintext, on unix sockets, loopback addresses and control addresses of the site file only.',
   }),
-  SPIFFE_ENDPOINT_SOCKET: text({
-    description: 'Where the SPIFFE Workload API listens.',
-    unused: comesWithIdentity,
+  SPIFFE_ENDPOINT_SOCKET: agent({
+    description:
+      'The socket of the SPIFFE agent (Workload API) that gives this process its identity; needed unless WANWIRE_INSECURE is true.',
   }),
   TELEMETRY: text({ description: 'Turns telemetry on.', unused: comesWithMetrics }),
   NSM_OPEN_TELEMETRY_ENDPOINT: text({
@@ -56,7 +58,7 @@ export const registryClientPolicies = {
   NSM_REGISTRY_CLIENT_POLICIES: list({
     default: 'etc/nsm/opa/common/.*.rego,etc/nsm/opa/registry/.*.rego,etc/nsm/opa/client/.*.rego',
     description: 'Masks of the policies that a registry client checks.',
-    unused: comesWithIdentity,
+    unused: builtIn,
   }),
 } as const satisfies Table;
 
@@ -65,7 +67,15 @@ export const registryServerPolicies = {
   NSM_REGISTRY_SERVER_POLICIES: list({
     default: 'etc/nsm/opa/common/.*.rego,etc/nsm/opa/registry/.*.rego,etc/nsm/opa/server/.*.rego',
     description: 'Masks of the policies that a registry server checks.',
-    unused: comesWithIdentity,
+    unused: builtIn,
+  }),
+} as const satisfies Table;
+
+/** For processes that somebody looks after: the kubelet, or a supervisor. */
+export const probed = {
+  WANWIRE_PROBE_LISTEN_ON: unixUrl({
+    description:
+      'Where it says whether it is ready: each connection gets one line, `ok NAME` or `not ready: WHY`. Nowhere where not set.',
   }),
 } as const satisfies Table;
 
@@ -80,6 +90,15 @@ export const site = {
     default: '24h',
     description:
       'How long a wire to another site is kept while that site cannot be asked and the wire still carries, or waits for a link.',
+  }),
+} as const satisfies Table;
+
+/** For processes of a site that may come later, or go. */
+export const siteOptional = {
+  WANWIRE_SITE_OPTIONAL: boolean({
+    default: 'false',
+    description:
+      'WANWIRE_SITE_FILE may be missing or without a Site: it then runs as without one, and ends, to be started again, when there is one, when it has gone, and when it is another.',
   }),
 } as const satisfies Table;
 

@@ -14,7 +14,7 @@ export function parseUrl(value: string): string {
 
 function checked(value: string, { toListen }: { readonly toListen: boolean }): string {
   const unix = /^unix:(.*)$/.exec(value)?.[1];
-  if (unix !== undefined) return unixUrl(value, unix);
+  if (unix !== undefined) return checkedUnix(value, unix);
   const [, scheme, rest = value] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/i.exec(value) ?? [];
   if (scheme !== undefined && scheme !== 'tcp') throw new Error(`has the scheme ${scheme}`);
   const found = hostPort.exec(rest);
@@ -27,7 +27,7 @@ function checked(value: string, { toListen }: { readonly toListen: boolean }): s
   return `tcp://${rest}`;
 }
 
-function unixUrl(value: string, rest: string): string {
+function checkedUnix(value: string, rest: string): string {
   if (!rest.startsWith('///')) {
     throw new Error('is not absolute: a socket URL has three slashes, unix:///path');
   }
@@ -54,3 +54,9 @@ export const listenUrls = variable(
     return urls;
   },
 );
+
+/** A unix socket to listen on. */
+export const unixUrl = variable('unix:///path', (value): string => {
+  if (!value.startsWith('unix:')) throw new Error('is no unix socket');
+  return parseUrl(value);
+});

@@ -12,12 +12,15 @@ import { isServiceError, toStatus } from '../errors/to-status.js';
 import { UnreachableError } from '../errors/unreachable-error.js';
 import { WireError } from '../errors/wire-error.js';
 import type { CallOptions, Method } from './channel.js';
+import { CarriedCall } from './tls/call-credentials.js';
 
 /** Whom a call goes to. */
 export interface Peer {
   readonly url: string;
   readonly client: Client;
   readonly isReady: () => boolean;
+  /** What goes with each call, unless the caller says otherwise. */
+  metadata(): Readonly<Record<string, string>>;
   /** Resolves once a call can be made, if only to hear why it cannot be answered. */
   readonly connected: (options: CallOptions) => Promise<void>;
 }
@@ -43,7 +46,7 @@ export function unaryCall<Req, Res>(
       method.requestSerialize,
       method.responseDeserialize,
       request,
-      metadataOf(options),
+      metadataOf(peer, options),
       grpcOptions(options),
       (error, answer) => {
         signal.removeEventListener('abort', onAbort);
@@ -79,7 +82,7 @@ export function openStream<Req, Res>(
       method.requestSerialize,
       method.responseDeserialize,
       request,
-      metadataOf(options),
+      metadataOf(peer, options),
       grpcOptions(options),
     );
     listenForHeaders(stream, options);
@@ -144,14 +147,27 @@ class Messages<Res> implements AsyncIterator<Res> {
   }
 }
 
-function metadataOf(options: CallOptions): Metadata {
+function metadataOf(peer: Peer, options: CallOptions): Metadata {
   const metadata = new Metadata();
-  for (const [key, value] of Object.entries(options.metadata ?? {})) metadata.set(key, value);
+  const all = { ...peer.metadata(), ...options.metadata };
+  for (const [key, value] of Object.entries(all)) metadata.set(key, value);
   return metadata;
 }
 
 function grpcOptions(options: CallOptions): GrpcOptions {
-  return options.deadlineMs === undefined ? {} : { deadline: options.deadlineMs };
+  const { deadlineMs, descriptors, onPeer } = options;
+  const carries = descriptors !== undefined || onPeer !== undefined;
+  return {
+    ...(deadlineMs === undefined ? {} : { deadline: deadlineMs }),
+    ...(carries ? { credentials: new CarriedCall(options) } : {}),
+  };
+}
+
+/** Whether a call failed before the peer had anything of it, as grpc-js tells: it may be made again, whatever it is. */
+export function hasNotBegun(reason: unknown): boolean {
+  const cause = reason instanceof WireError ? reason.cause : reason;
+  if (!isServiceError(cause)) return false;
+  return /^(?:Stream refused by server|Failed to start HTTP\/2 stream)/.test(cause.details);
 }
 
 interface HeaderSource {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What callers see of a gRPC peer: unary calls and streams with a signal, no grpc-js types. */
 
+import type { Peer } from './peer.js';
+
 /** One RPC of a generated service, such as `NetworkServiceService.request`. */
 export interface Method<Req, Res> {
   readonly path: string;
@@ -14,8 +16,12 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** Milliseconds since 1970; sent to the peer. Every unary call has one. */
   readonly deadlineMs?: number;
-  /** Sent to the peer, such as `nsm-client-token`. */
+  /** Sent to the peer beside the token that goes with each call by itself. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Files sent beneath TLS before the call; the caller's may be closed once it has an answer. */
+  readonly descriptors?: readonly number[];
+  /** Told of the connection that carries the call; never where there is no TLS. */
+  readonly onPeer?: (peer: Peer) => void;
   /** Told of the peer's initial metadata. */
   readonly onHeaders?: (headers: Readonly<Record<string, string>>) => void;
 }
@@ -24,6 +30,8 @@ export interface CallOptions {
 export interface Channel extends Disposable {
   /** The URL it leads to, as given. */
   readonly url: string;
+  /** Whether descriptors go with its calls: TLS over a unix socket. */
+  readonly carriesFiles?: boolean;
   /** One answer, or a `WireError` with the peer's code and text. */
   unary<Req, Res>(method: Method<Req, Res>, request: Req, options: CallOptions): Promise<Res>;
   /** Each message as it comes; throws a `WireError` when the stream breaks, ends when the peer ends it. */

@@ -5,6 +5,7 @@ import t from 'tap';
 import { UnreachableError } from '../errors/unreachable-error.js';
 import { WireError } from '../errors/wire-error.js';
 import { NetworkServiceService } from '../gen/networkservice.js';
+import { insecure } from '../identity/security.js';
 import { silentLogger } from '../log/log.js';
 import { ManualClock, settle } from '../../test/doubles/manual-clock.js';
 import { dialler, echo, options, server, socketUrl, wish } from '../../test/doubles/grpc-pair.js';
@@ -62,7 +63,12 @@ t.test('one connection for all shares, closed after the last', async (t) => {
   const url = await socketUrl(t);
   await server(t, url, { chain: echo });
   const clock = new ManualClock();
-  const all = channels({ dialTimeoutMs: 2_000, insecure: true, log: silentLogger(), clock });
+  const all = channels({
+    security: insecure('test'),
+    dialTimeoutMs: 2_000,
+    log: silentLogger(),
+    clock,
+  });
   t.teardown(() => {
     all[Symbol.dispose]();
   });
@@ -85,22 +91,17 @@ t.test('one connection for all shares, closed after the last', async (t) => {
 
 t.test('what must not be dialled is refused at once', (t) => {
   const log = silentLogger();
-  const secure = channels({ dialTimeoutMs: 1, insecure: false, log });
-  t.throws(() => secure.acquire('unix:///run/x.sock'), {
-    code: status.FAILED_PRECONDITION,
-    message: /WANWIRE_INSECURE=true/,
-  });
-  const insecure = channels({ dialTimeoutMs: 1, insecure: true, log });
+  const plain = channels({ dialTimeoutMs: 1, security: insecure('test'), log });
   for (const url of ['tcp://192.0.2.1:5001', 'tcp://[2001:db8::1]:5001', 'tcp://localhost.x:1']) {
-    t.throws(() => insecure.acquire(url), { message: /loopback/ });
+    t.throws(() => plain.acquire(url), { message: /loopback/ });
   }
-  t.throws(() => insecure.acquire('tcp://127.0.0.1:1,192.0.2.1:5001'), { message: /loopback/ });
+  t.throws(() => plain.acquire('tcp://127.0.0.1:1,192.0.2.1:5001'), { message: /loopback/ });
   const wrong = ['', 'x', 'unix:x', 'unix://host/x', 'tcp://h', 'tcp://h:99999', 'http://h:1'];
   for (const url of [...wrong, `unix:///${'x'.repeat(200)}`, 'inode://4/1', 'unix:///a\0b']) {
-    t.throws(() => insecure.acquire(url), { code: status.INVALID_ARGUMENT }, url);
+    t.throws(() => plain.acquire(url), { code: status.INVALID_ARGUMENT }, url);
   }
-  insecure[Symbol.dispose]();
-  t.throws(() => insecure.acquire('unix:///run/x.sock'), { code: status.CANCELLED });
+  plain[Symbol.dispose]();
+  t.throws(() => plain.acquire('unix:///run/x.sock'), { code: status.CANCELLED });
   t.end();
 });
 
@@ -111,7 +112,12 @@ t.test(
     const log = { ...silentLogger(), warn: (fields: unknown) => warned.push(fields) };
     const allowed = (place: string): boolean =>
       place === '192.0.2.1:5001' || place === '[2001:db8::1]:5001';
-    const peers = channels({ dialTimeoutMs: 1, insecure: true, log: log as never, allowed });
+    const peers = channels({
+      dialTimeoutMs: 1,
+      security: insecure('test'),
+      log: log as never,
+      allowed,
+    });
     t.teardown(() => {
       peers[Symbol.dispose]();
     });
@@ -120,7 +126,5 @@ t.test(
     t.same(warned, [{ address: '192.0.2.1:5001' }, { address: '[2001:db8::1]:5001' }]);
     t.throws(() => peers.acquire('tcp://192.0.2.1:5002'), { message: /spec.peers/ });
     t.throws(() => peers.acquire('tcp://192.0.2.1:5001,192.0.2.2:5001'), { message: /192.0.2.2/ });
-    const secure = channels({ dialTimeoutMs: 1, insecure: false, log: silentLogger(), allowed });
-    t.throws(() => secure.acquire('tcp://192.0.2.1:5001'), { message: /WANWIRE_INSECURE=true/ });
   },
 );

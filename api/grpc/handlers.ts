@@ -7,12 +7,18 @@
  * client hears it; one without gets `defaultDeadlineMs`. Code that ignores its
  * signal is answered for, and what it comes to later is dropped.
  */
-import { status, type handleServerStreamingCall, type handleUnaryCall } from '@grpc/grpc-js';
+import {
+  Metadata,
+  status,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+} from '@grpc/grpc-js';
 import type { Clock } from '../chain/clock.js';
 import { toStatus } from '../errors/to-status.js';
 import { WireError } from '../errors/wire-error.js';
 import type { Logger } from '../log/log.js';
-import { deadlineOf, defaultDeadlineMs, type Incoming } from './incoming.js';
+import { deadlineOf, defaultDeadlineMs, type GrpcCall, type Incoming } from './incoming.js';
+import type { Peer } from './peer.js';
 
 /** What all calls of one listen URL share. */
 export interface Door {
@@ -21,6 +27,8 @@ export interface Door {
   readonly clock: Clock;
   /** Ends each running stream; used when the server closes. */
   readonly streams: Set<() => void>;
+  /** Whose connection it is that grpc-js calls by this name; nothing without TLS. */
+  readonly peerOf?: ((name: string) => Peer | undefined) | undefined;
 }
 
 /** A handler of a unary RPC. */
@@ -50,8 +58,8 @@ export function unary<Req, Res>(
       if (!answered) abort.abort(door.clock.now() >= deadlineMs ? timeout() : gaveUp());
       answer(abort.signal.reason);
     });
-    const { metadata, request } = call;
-    const incoming = { signal: abort.signal, deadlineMs, metadata, url: door.url };
+    const { request } = call;
+    const incoming = incomingOf(door, call, abort.signal, deadlineMs);
     start(() => act(incoming, request)).then(
       (value) => {
         answer(undefined, value);
@@ -100,8 +108,8 @@ export function serverStream<Req, Res>(
       door.streams.delete(close);
       abort.abort(gaveUp());
     });
-    const { metadata, request } = call;
-    const incoming = { signal: abort.signal, deadlineMs, metadata, url: door.url };
+    const { request } = call;
+    const incoming = incomingOf(door, call, abort.signal, deadlineMs);
     const pump = async (): Promise<void> => {
       for await (const message of act(incoming, request)) {
         if (abort.signal.aborted) return;
@@ -112,6 +120,23 @@ export function serverStream<Req, Res>(
       end();
     }, end);
   };
+}
+
+function incomingOf<Req, Res>(
+  door: Door,
+  call: GrpcCall<Req, Res>,
+  signal: AbortSignal,
+  deadlineMs: number,
+): Incoming {
+  const peer = door.peerOf?.(call.getPeer());
+  const sendHeaders = (headers: Readonly<Record<string, string>>): void => {
+    const metadata = new Metadata();
+    for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+    call.sendMetadata(metadata);
+  };
+  const { metadata } = call;
+  const incoming = { signal, deadlineMs, metadata, url: door.url, sendHeaders };
+  return peer === undefined ? incoming : { ...incoming, peer };
 }
 
 /** Run it so that a synchronous throw is a rejection, too. */

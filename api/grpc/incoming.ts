@@ -6,7 +6,9 @@ import type { Clock } from '../chain/clock.js';
 import { State } from '../chain/state.js';
 import { invalid } from '../errors/wire-error.js';
 import type { Logger } from '../log/log.js';
+import { parsePath, pathKey } from '../registry/path.js';
 import type { RegistryCall } from '../registry/registry.js';
+import type { Peer } from './peer.js';
 
 /** What a call has where its client gave no deadline. */
 export const defaultDeadlineMs = 15_000;
@@ -22,6 +24,10 @@ export interface Incoming {
   readonly metadata: Metadata;
   /** The listen URL. */
   readonly url: string;
+  /** Initial metadata of the answer; once, and before it. */
+  readonly sendHeaders?: (headers: Readonly<Record<string, string>>) => void;
+  /** Who calls; none without TLS. */
+  readonly peer?: Peer;
 }
 
 const noAgain: Again = {
@@ -31,9 +37,9 @@ const noAgain: Again = {
 
 /** The Call a chain starts with; `begin` puts in the connection's state. */
 export function chainCall(incoming: Incoming, log: Logger, clock: Clock): Call {
-  const { signal, deadlineMs, metadata, url } = incoming;
+  const { signal, deadlineMs, metadata, url, peer } = incoming;
   const token = tokenOf(metadata);
-  const call = {
+  return {
     signal,
     deadlineMs,
     log,
@@ -41,14 +47,16 @@ export function chainCall(incoming: Incoming, log: Logger, clock: Clock): Call {
     state: new State(),
     again: noAgain,
     door: url,
+    ...(token === undefined ? {} : { token }),
+    ...(peer === undefined ? {} : { peer }),
   };
-  return token === undefined ? call : { ...call, token };
 }
 
 /** The call a registry gets. */
 export function registryCall(incoming: Incoming, log: Logger, clock: Clock): RegistryCall {
-  const { signal, deadlineMs, metadata, url } = incoming;
+  const { signal, deadlineMs, metadata, url, peer } = incoming;
   const token = tokenOf(metadata);
+  const path = metadata.get(pathKey).at(-1);
   return {
     signal,
     log,
@@ -56,6 +64,8 @@ export function registryCall(incoming: Incoming, log: Logger, clock: Clock): Reg
     arrivedOn: url,
     ...(deadlineMs === Infinity ? {} : { deadlineMs }),
     ...(token === undefined ? {} : { token }),
+    ...(peer === undefined ? {} : { peer }),
+    ...(path === undefined ? {} : { path: parsePath(String(path)) }),
   };
 }
 

@@ -6,6 +6,7 @@ import {
   type ChannelCredentials,
   type ChannelOptions,
 } from '@grpc/grpc-js';
+import { systemClock } from '../chain/clock.js';
 import { UnreachableError } from '../errors/unreachable-error.js';
 import { grpcTarget, type Address } from './address.js';
 import { limits } from './limits.js';
@@ -20,6 +21,8 @@ export interface Line {
   connected(deadlineMs: number, signal: AbortSignal): Promise<void>;
   /** A call had no answer in its time: look for a better way, where there may be one. */
   suspect(): void;
+  /** Our identity has changed: make another connection for new calls; what runs goes on where it is. */
+  renew(): void;
   close(): void;
 }
 
@@ -50,14 +53,31 @@ export const channelOptions: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
 };
 
+/**
+ * On one machine the kernel tells when a peer is gone. Keepalive would end streams there: in a session that takes no
+ * more calls (GOAWAY, or a new certificate) Node sends no ping, and grpc-js takes that for a lost one.
+ */
+const localOptions: ChannelOptions = { ...channelOptions, 'grpc.keepalive_time_ms': -1 };
+
+/** How long until a connection that could not be made anew is tried again. */
+const renewAgainMs = 500;
+
 /** The line to the one address there is. */
 export class OneLine implements Line {
-  readonly client: Client;
   readonly #options: LineOptions;
+  readonly #address: Address;
+  readonly #stop = new AbortController();
+  #client: Client;
+  #isRenewing = false;
 
   constructor(address: Address, options: LineOptions) {
     this.#options = options;
-    this.client = new Client(grpcTarget(address), options.credentials, channelOptions);
+    this.#address = address;
+    this.#client = this.#open();
+  }
+
+  get client(): Client {
+    return this.#client;
   }
 
   isReady(): boolean {
@@ -72,17 +92,62 @@ export class OneLine implements Line {
     const state = stateOf(this.client, false);
     // A call fails at once now, and tells why there is no connection.
     if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.READY) return;
-    const text = `${url}: no connection within ${String(dialTimeoutMs)} ms`;
+    const why = troubleOf(this.#options.credentials);
+    const text = `${url}: no connection within ${String(dialTimeoutMs)} ms${why}`;
     throw new UnreachableError(text, { cause: problem });
   }
 
   suspect(): void {
-    // Its keepalive finds out; there is no other way.
+    // The kernel tells when a peer on this machine is gone; keepalive does for others. There is no other way.
+  }
+
+  renew(): void {
+    // One that is not connected takes the new identity by itself.
+    if (
+      this.#stop.signal.aborted ||
+      this.#isRenewing ||
+      stateOf(this.#client, false) !== connectivityState.READY
+    )
+      return;
+    this.#isRenewing = true;
+    const next = this.#open();
+    const latestMs = Date.now() + this.#options.dialTimeoutMs;
+    void untilState(next, ready, latestMs, this.#stop.signal).then((problem) => {
+      this.#isRenewing = false;
+      if (problem !== undefined || this.#stop.signal.aborted) {
+        next.close();
+        if (!this.#stop.signal.aborted) setTimeout(() => this.renew(), renewAgainMs).unref();
+        return;
+      }
+      closeLater(this.#client);
+      this.#client = next;
+    });
   }
 
   close(): void {
-    this.client.close();
+    this.#stop.abort();
+    this.#client.close();
   }
+
+  #open(): Client {
+    const options = this.#address.kind === 'unix' ? localOptions : channelOptions;
+    return new Client(grpcTarget(this.#address), this.#options.credentials, options);
+  }
+}
+
+function troubleOf(credentials: ChannelCredentials): string {
+  const { trouble } = credentials as { readonly trouble?: string };
+  return trouble === undefined ? '' : `: ${trouble}`;
+}
+
+/** Long enough for a call that was made a moment ago to have gone out; from then on it no longer needs the client. */
+const closeLaterMs = 5_000;
+
+/** Take no more calls, but let those that were made a moment ago begin. Whatever has begun goes on to its end. */
+export function closeLater(client: Client): void {
+  systemClock.after(closeLaterMs, () => {
+    client.close();
+  });
 }
 
 /** The state of waiting for. */

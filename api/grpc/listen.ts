@@ -9,19 +9,18 @@
 import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { status, type Server, type ServerCredentials } from '@grpc/grpc-js';
+import { ServerCredentials, status, type Server } from '@grpc/grpc-js';
 import { WireError } from '../errors/wire-error.js';
 import { grpcTarget, type Address } from './address.js';
 
-/** Bind `server` to `address`; resolves to the URL with the port it got. */
+/** Bind to `address` by `listen`, which resolves to the port it got; resolves to the URL with that port. */
 export async function bind(
-  server: Server,
   address: Address,
-  credentials: ServerCredentials,
   socketMode: number,
+  listen: () => Promise<number>,
 ): Promise<string> {
   if (address.kind === 'unix') await clear(address.path);
-  const port = await bindAsync(server, address, credentials);
+  const port = await listen();
   if (address.kind === 'tcp') {
     return address.port === 0 ? address.url.replace(/:0$/, `:${String(port)}`) : address.url;
   }
@@ -29,9 +28,10 @@ export async function bind(
   return address.url;
 }
 
-function bindAsync(server: Server, address: Address, credentials: ServerCredentials) {
+/** Let `server` listen in plaintext. */
+export function listenPlain(server: Server, address: Address): Promise<number> {
   return new Promise<number>((resolve, reject) => {
-    server.bindAsync(grpcTarget(address), credentials, (cause, port) => {
+    server.bindAsync(grpcTarget(address), ServerCredentials.createInsecure(), (cause, port) => {
       if (cause === null) resolve(port);
       else {
         const text = `cannot listen on ${address.url}: ${cause.message}`;

@@ -20,9 +20,10 @@ import {
   type NetworkServiceQuery,
   type NetworkServiceResponse,
 } from '../gen/registry.js';
-import type { Registries } from '../registry/registry.js';
+import { formatPath, pathKey } from '../registry/path.js';
+import type { Registries, RegistryCall } from '../registry/registry.js';
 import { serverStream, unary, type Door } from './handlers.js';
-import { chainCall, registryCall } from './incoming.js';
+import { chainCall, registryCall, type Incoming } from './incoming.js';
 import { checkClose, checkRequest, checkSelector } from './validate.js';
 import { checkEndpoint, checkService } from './validate-registry.js';
 
@@ -69,14 +70,14 @@ export function serveRegistries(server: Server, door: Door, registries: Registri
   server.addService(NetworkServiceRegistryService, {
     register: unary<NetworkService, NetworkService>(door, 'Register service', (incoming, entry) => {
       checkService(entry);
-      return services.register(registryCall(incoming, door.log, door.clock), entry);
+      return withPath(door, incoming, (call) => services.register(call, entry));
     }),
     unregister: unary<NetworkService, Empty>(
       door,
       'Unregister service',
       async (incoming, entry) => {
         checkService(entry);
-        await services.unregister(registryCall(incoming, door.log, door.clock), entry);
+        await withPath(door, incoming, (call) => services.unregister(call, entry));
         return {};
       },
     ),
@@ -99,7 +100,7 @@ export function serveRegistries(server: Server, door: Door, registries: Registri
       'Register endpoint',
       (incoming, entry) => {
         checkEndpoint(entry);
-        return endpoints.register(registryCall(incoming, door.log, door.clock), entry);
+        return withPath(door, incoming, (call) => endpoints.register(call, entry));
       },
     ),
     unregister: unary<NetworkServiceEndpoint, Empty>(
@@ -107,7 +108,7 @@ export function serveRegistries(server: Server, door: Door, registries: Registri
       'Unregister endpoint',
       async (incoming, entry) => {
         checkEndpoint(entry);
-        await endpoints.unregister(registryCall(incoming, door.log, door.clock), entry);
+        await withPath(door, incoming, (call) => endpoints.unregister(call, entry));
         return {};
       },
     ),
@@ -124,4 +125,20 @@ export function serveRegistries(server: Server, door: Door, registries: Registri
       },
     ),
   });
+}
+
+/** A registration with its path, which goes back with the caller's own index. */
+async function withPath<T>(
+  door: Door,
+  incoming: Incoming,
+  act: (call: RegistryCall) => Promise<T>,
+): Promise<T> {
+  const call = registryCall(incoming, door.log, door.clock);
+  const { path } = call;
+  const index = path?.index ?? 0;
+  const answer = await act(call);
+  if (path !== undefined) {
+    incoming.sendHeaders?.({ [pathKey]: formatPath({ ...path, index }) });
+  }
+  return answer;
 }

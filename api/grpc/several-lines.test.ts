@@ -7,6 +7,7 @@ import { systemClock } from '../chain/clock.js';
 import type { Chain } from '../chain/element.js';
 import { UnreachableError } from '../errors/unreachable-error.js';
 import { NetworkServiceService } from '../gen/networkservice.js';
+import { insecure } from '../identity/security.js';
 import { silentLogger } from '../log/log.js';
 import { dialler, echo, options, wish } from '../../test/doubles/grpc-pair.js';
 import { parseAddresses, peerUrl } from './address.js';
@@ -16,7 +17,7 @@ const { request } = NetworkServiceService;
 
 /** A server on `host`, and on the port it had before where that is given. */
 async function at(t: Test, host: string, port = 0, chain: Chain = echo) {
-  const plain = { insecure: true, log: silentLogger(), clock: systemClock };
+  const plain = { security: insecure('test'), log: silentLogger(), clock: systemClock };
   const serving: Serving = await serve({
     listenOn: [`tcp://${host}:${String(port)}`],
     chain,

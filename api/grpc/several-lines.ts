@@ -16,7 +16,15 @@
 import { Client, connectivityState, type ServiceError } from '@grpc/grpc-js';
 import { UnreachableError } from '../errors/unreachable-error.js';
 import { grpcTarget, placeOf, type Address } from './address.js';
-import { channelOptions, ready, stateOf, untilState, type Line, type LineOptions } from './line.js';
+import {
+  channelOptions,
+  closeLater,
+  ready,
+  stateOf,
+  untilState,
+  type Line,
+  type LineOptions,
+} from './line.js';
 
 /** How long an address may be silent before the next one is tried too. */
 const staggerMs = 250;
@@ -55,13 +63,11 @@ export class SeveralLines implements Line {
 
   async connected(deadlineMs: number, signal: AbortSignal): Promise<void> {
     if (this.isReady()) return;
-    this.#dialling ??= this.#dial().finally(() => {
-      this.#dialling = undefined;
-    });
+    const dialling = this.#dialAgain();
     // The later addresses get their time too, where the caller has it.
     const patienceMs = this.#options.dialTimeoutMs + this.#addresses.length * staggerMs;
     const latestMs = Math.min(Date.now() + patienceMs, deadlineMs);
-    const problem = await within(this.#dialling, latestMs, signal);
+    const problem = await within(dialling, latestMs, signal);
     if (problem === undefined || signal.aborted) return;
     throw new UnreachableError(`${this.#options.url}: ${problem.message}`, { cause: problem });
   }
@@ -71,11 +77,23 @@ export class SeveralLines implements Line {
     this.#isSuspect = true;
   }
 
+  renew(): void {
+    // One that is not connected takes the new identity by itself.
+    if (this.isReady()) void this.#dialAgain();
+  }
+
   close(): void {
     this.#stop.abort();
     this.#current?.close();
     for (const client of this.#unanswered.values()) client.close();
     this.#unanswered.clear();
+  }
+
+  #dialAgain(): Promise<Error | undefined> {
+    this.#dialling ??= this.#dial().finally(() => {
+      this.#dialling = undefined;
+    });
+    return this.#dialling;
   }
 
   /** Try them; gives what was wrong with each, or nothing. */
@@ -104,7 +122,7 @@ export class SeveralLines implements Line {
     try {
       const winner = await Promise.any(attempts);
       if (this.#stop.signal.aborted) return new Error('the channel is closed');
-      this.#current?.close();
+      if (this.#current !== undefined) closeLater(this.#current);
       this.#current = winner;
       this.#isSuspect = false;
       return undefined;

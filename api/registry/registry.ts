@@ -3,7 +3,8 @@
 import type { NetworkService, NetworkServiceEndpoint } from '../gen/registry.js';
 import type { Clock } from '../chain/clock.js';
 import type { Logger } from '../log/log.js';
-import type { ClientToken } from '../chain/call.js';
+import type { ClientToken, Peer } from '../chain/peer.js';
+import type { RegistryPath } from './path.js';
 
 /** What travels beside a registry call. */
 export interface RegistryCall {
@@ -14,8 +15,16 @@ export interface RegistryCall {
   readonly clock: Clock;
   /** What the caller sent as its token, if anything. */
   readonly token?: ClientToken;
+  /** Who calls; none without TLS, and none for a call made within this process. */
+  readonly peer?: Peer;
+  /** The registration's path, as the caller sent it; it goes back to the caller as we leave it. */
+  readonly path?: RegistryPath;
   /** The listen URL it came in on; none for a call made within this process. */
   readonly arrivedOn?: string;
+  /** Files to send along, of a call to a remote registry. */
+  readonly descriptors?: readonly number[];
+  /** Told of the connection that carries a call to a remote registry. */
+  readonly onPeer?: (peer: Peer) => void;
 }
 
 /** One entry as a Find tells it. */

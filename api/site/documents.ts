@@ -51,6 +51,18 @@ export function documentsOf(content: string, file: string): Documents {
   return { documents: found, mistakes: wrong };
 }
 
+/** As {@link documentsOf}, of one document that is no text. */
+export function kindDocumentOf(document: SiteDocument): {
+  readonly document: KindDocument | undefined;
+  readonly mistakes: readonly Mistake[];
+} {
+  const kind = kindOf(document);
+  return {
+    document: kind === undefined ? undefined : { kind, document },
+    mistakes: document.mistakes,
+  };
+}
+
 function kindOf(document: SiteDocument): Kind | undefined {
   const kind = document.read(kindHead, [])?.kind;
   if (kind === undefined) return undefined;

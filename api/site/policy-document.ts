@@ -71,10 +71,10 @@ function toClass({ path, value }: Piece<ClassText>): PolicyClass {
 }
 
 function toRule({ value }: Piece<RuleText>): PolicyRule {
-  const { protocol: protocols, http: _, ...match } = value.match;
+  const { protocol: protocols, identity: identities, http: _, ...match } = value.match;
   return {
     name: value.name,
-    match: { ...match, protocols },
+    match: { ...match, protocols, identities },
     class: value.class,
     mark: value.mark?.dscp,
   };
@@ -171,8 +171,8 @@ function checkRules(checks: Checks, rules: readonly Piece<RuleText>[]): void {
   );
   for (const { path, value } of rules) {
     checkClassName(checks, [...path, 'class'], value.class);
-    const { protocol, http, ...others } = value.match;
-    const criteria = { ...others, protocols: protocol };
+    const { protocol, identity, http, ...others } = value.match;
+    const criteria = { ...others, protocols: protocol, identities: identity };
     const want = http === undefined ? impossible(criteria) : notAlone(criteria);
     if (want !== undefined) document.wrong([...path, 'match'], want);
     const headers = [...path, 'match', 'http', 'headers'];

@@ -106,6 +106,14 @@ const rules: MistakeTable = [
     '18 spec.rules[0].match.clientLabels["a b"]: "a b" is not valid: want a label name',
   ],
   [
+    head('{identity: nsc}'),
+    '18 spec.rules[0].match.identity: "nsc" is not valid: want a SPIFFE ID such as spiffe://',
+  ],
+  [
+    head('{identity: ["spiffe://a/**/b"]}'),
+    '18 spec.rules[0].match.identity[0]: "spiffe://a/**/b" is not valid: want a SPIFFE ID such as',
+  ],
+  [
     head('{clientLabels: {a: 1}}'),
     '18 spec.rules[0].match.clientLabels.a: 1 is not valid: want a text; numbers and true or false in quotes',
   ],

@@ -7,11 +7,13 @@ import {
   object,
   prefix,
   someOf,
+  text,
   textOrNumber,
   whole,
   word,
   yesOrNo,
 } from './fields.js';
+import { spiffePattern } from '../identity/spiffe-id.js';
 import { http } from './http-schema.js';
 import { parseDscp, parsePorts, parseProtocol } from './traffic.js';
 
@@ -24,6 +26,14 @@ const protocol = textOrNumber(
   parseProtocol,
 );
 const port = textOrNumber('a port or ports such as "873" or "8000-8999"', parsePorts);
+const identityForm = 'a SPIFFE ID such as spiffe://edge.example/nsc/*, or a list of them';
+const identity = text(identityForm, (value) => {
+  try {
+    return spiffePattern(value).text;
+  } catch {
+    return undefined;
+  }
+});
 const prefixes = someOf('a list of prefixes such as [10.60.0.0/16, "fd00:60::/32"]', prefix);
 const ports = someOf('a list of ports such as ["873", "8000-8999"]', port);
 
@@ -113,6 +123,14 @@ const match = object('a mapping such as {dscp: [ef]}', {
   clientLabels: labels('labels such as {app: sensor}')
     .default({})
     .describe("Labels of the client's Request: all of them"),
+  identity: z
+    .union([z.string(), z.array(z.string())], { error: identityForm })
+    .transform((one) => (Array.isArray(one) ? one : [one]))
+    .pipe(someOf(identityForm, identity))
+    .default([])
+    .describe(
+      'The SPIFFE ID of the client, as certificates and tokens prove it: one of these. `*` stands for any characters but a slash, `/**` at the end for everything beneath. What has no identity (WANWIRE_INSECURE) does not fit',
+    ),
   http: http.optional().describe('Requests, which an Envoy looks at; alone in its rule'),
 });
 

@@ -78,6 +78,7 @@ t.test('the design’s site and policy, in one file', async (t) => {
     mtu: undefined,
     trusted: true,
   });
+  t.match(files.site.peers[0]?.trustBundle, /^\/.*\/cloud\.pem$/, 'wherever it is read');
   t.strictSame(
     { ...files.site, links: files.site.links.length },
     {
@@ -89,9 +90,11 @@ t.test('the design’s site and policy, in one file', async (t) => {
         {
           site: 'cloud',
           control: ['203.0.113.10:5001', '198.51.100.10:5001'],
-          trustBundle: 'cloud.pem',
+          trustDomain: undefined,
+          trustBundle: files.site.peers[0]?.trustBundle,
         },
       ],
+      identities: [],
       gateway: undefined,
       vxlanPort: 4790,
     },
@@ -131,6 +134,7 @@ t.test('a policy', (t) => {
     sources: [],
     destinations: [],
     clientLabels: {},
+    identities: [],
   };
   t.strictSame(read, {
     name: 'default',

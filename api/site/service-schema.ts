@@ -22,4 +22,6 @@ export const networkServiceSpec = object('a mapping such as {payload: IP, matche
   name: name.optional(),
   payload: z.enum(['IP', 'ETHERNET'], { error: 'IP or ETHERNET' }).default('IP'),
   matches: z.array(match, { error: 'a list of matches' }).default([]),
+  // Who has registered it, as NSM's registry writes it into the object.
+  path_ids: z.array(z.string(), { error: 'a list of SPIFFE IDs' }).optional(),
 });

@@ -16,6 +16,27 @@ const table: MistakeTable = [
   [{ 3: '#' }, '1 metadata: nothing is not valid: want a mapping such as {name: edge-1}'],
   [{ 8: '  peer: []' }, '8 spec.peer: is not known: did you mean peers?'],
   [{ 8: '  zz: []' }, '8 spec.zz: is not known (there are links, peers,'],
+  [
+    { 8: '  identities: [{id: phone, uid: 1}]' },
+    '8 spec.identities[0].id: "phone" is not valid: want the path of a SPIFFE ID, such as /phone',
+  ],
+  [
+    { 8: '  identities: [{id: /phone}]' },
+    '8 spec.identities[0]: {"id":"/phone"} is not valid: want at least one of uid, gid, executable',
+  ],
+  [
+    { 8: '  identities: [{id: /a/../b, uid: 1}]' },
+    '8 spec.identities[0].id: "/a/../b" is not valid: want the path',
+  ],
+  [
+    { 8: '  identities: [{id: /a, uid: -1}]' },
+    '8 spec.identities[0].uid: -1 is not valid: want a user: a whole number from 0 to 4294967294',
+  ],
+  [
+    { 8: '  identities: [{id: /a, executable: node}]' },
+    '8 spec.identities[0].executable: "node" is not valid: want the absolute path of a program',
+  ],
+  [{ 8: '  identities: [{id: /a, user: 1}]' }, '8 spec.identities[0].user: is not known'],
   [{ 8: '  trustDomain: a b' }, '8 spec.trustDomain: "a b" is not valid: want a trust domain'],
   [
     { 8: '  control: [localhost:5001]' },

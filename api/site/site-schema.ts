@@ -3,7 +3,18 @@
 import { z } from 'zod';
 import { hostAddress, hostPort } from './addresses.js';
 import { linkProfiles } from './types.js';
-import { device, name, object, prefix, someOf, text, whole, word, yesOrNo } from './fields.js';
+import {
+  device,
+  labels,
+  name,
+  object,
+  prefix,
+  someOf,
+  text,
+  whole,
+  word,
+  yesOrNo,
+} from './fields.js';
 
 const encryptionIsLater =
   'true: encryption of links comes in a later version, and until then only links on which ' +
@@ -86,6 +97,11 @@ export const link = object('a link such as {name: fibre, device: wan0, trusted: 
     .describe('Nobody reads along on this link'),
 });
 
+const trustDomain = text(
+  'a trust domain: at most 255 small letters, digits, dots, dashes and underscores',
+  (value) => (/^[a-z0-9._-]{1,255}$/.test(value) ? value : undefined),
+);
+
 const path = text('the name of a file', (value) =>
   value !== '' && !value.includes('\0') ? value : undefined,
 );
@@ -102,8 +118,43 @@ export const peer = object('a peer such as {site: cloud, control: ["203.0.113.10
   trustBundle: path
     .optional()
     .describe(
-      "File with the other site's trust bundle, relative to this file. It must be there, and is not used yet",
+      "File with the other site's trust bundle (SPIFFE bundle JSON or PEM), relative to this file; read again when it changes. `wanwire trust import` is the other way",
     ),
+  trustDomain: trustDomain
+    .optional()
+    .describe(
+      "The other site's SPIFFE trust domain; where not given, the one that its bundle names",
+    ),
+});
+
+const number = (what: string) => {
+  const want = `${what}: a whole number from 0 to 4294967294`;
+  return whole(want, 0, 4_294_967_294);
+};
+const absolute = (want: string) =>
+  text(want, (value) =>
+    /^\/[^\0\n]{0,4095}$/.test(value) && !/\/\.{0,2}(\/|$)/.test(value.replace(/^\/$/, ''))
+      ? value
+      : undefined,
+  );
+
+/** One of `spec.identities`. */
+export const identity = object('a rule such as {id: /phone, uid: 1000}', {
+  id: text(
+    'the path of a SPIFFE ID, such as /phone: letters, digits, dots, dashes and underscores between slashes',
+    (value) =>
+      /^(\/[A-Za-z0-9._-]+)+$/.test(value) && !/\/\.{1,2}(\/|$)/.test(value) && value.length <= 1024
+        ? value
+        : undefined,
+  ).describe('Path of the SPIFFE ID that it gets: `/phone` is `spiffe://TRUST-DOMAIN/phone`'),
+  uid: number('a user').optional().describe('Its user'),
+  gid: number('a group').optional().describe('Its primary group'),
+  executable: absolute('the absolute path of a program, such as /usr/bin/node')
+    .optional()
+    .describe('Its program, as `readlink /proc/PID/exe` tells it'),
+  cgroup: absolute('a cgroup such as /system.slice/phone.service')
+    .optional()
+    .describe('Its cgroup, as /proc/PID/cgroup tells it, or one above that'),
 });
 
 const group = z
@@ -136,19 +187,20 @@ const lists = {
     })
     .default([])
     .describe('Other sites'),
+  identities: z
+    .array(z.unknown(), { error: 'a list of rules such as [{id: /phone, uid: 1000}]' })
+    .default([])
+    .describe(
+      "Which process gets which SPIFFE ID from this site's own authority; the first rule that fits counts. After them: whoever runs as the manager's user gets `/wanwire`",
+    ),
 };
 
 /** `spec`, with the lists' items not yet looked at. */
 export const siteSpec = object('a mapping with links and peers', {
   ...lists,
-  trustDomain: text(
-    'a trust domain: at most 255 small letters, digits, dots, dashes and underscores',
-    (value) => (/^[a-z0-9._-]{1,255}$/.test(value) ? value : undefined),
-  )
+  trustDomain: trustDomain
     .optional()
-    .describe(
-      "SPIFFE trust domain; where not given, the site's name. Kept for when sites have identities",
-    ),
+    .describe("SPIFFE trust domain of the site's identities; where not given, the site's name"),
   control: z
     .array(
       text('address:port of this node, such as 0.0.0.0:5001 or "[::]:5001"', (at) =>
@@ -161,6 +213,11 @@ export const siteSpec = object('a mapping with links and peers', {
   gateway: gateway
     .optional()
     .describe("What the site's endpoint gives to those who ask for its services"),
+  nodeSelector: labels('labels of nodes such as {kubernetes.io/hostname: edge-1}')
+    .default({})
+    .describe(
+      'In Kubernetes: the nodes that are this site, by their labels; every node where not given. The oldest Site that names a node counts. In a file it has no effect',
+    ),
   vxlanPort: whole('a UDP port: a whole number from 1 to 65535', 1, 65535)
     .default(4790)
     .describe(
@@ -168,6 +225,8 @@ export const siteSpec = object('a mapping with links and peers', {
     ),
 });
 
+/** What {@link identity} makes of its text. */
+export type IdentityText = z.infer<typeof identity>;
 /** What {@link link} makes of its text. */
 export type LinkText = z.infer<typeof link>;
 /** What {@link peer} makes of its text. */

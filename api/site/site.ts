@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Reads a `kind: Site` document: its pieces, and whether they go together. */
+import { dirname, resolve } from 'node:path';
 import { hostAddress } from './addresses.js';
 import { contains, overlaps, parsePrefix } from '../ipam/prefix.js';
 import type { Piece, SiteDocument } from './document.js';
 import { metadata } from './fields.js';
 import { repeated } from './repeated.js';
-import { link, type LinkText, peer, type PeerText, siteSpec } from './site-schema.js';
+import { identity, type IdentityText, link, type LinkText } from './site-schema.js';
+import { peer, type PeerText, siteSpec } from './site-schema.js';
 import type { LinkQuality, Site, SiteGateway } from './types.js';
 
 /** The Site; nothing where it has a mistake. */
@@ -14,6 +16,8 @@ export function readSite(document: SiteDocument): Site | undefined {
   const spec = document.read(siteSpec, ['spec']);
   const links = document.items(link, ['spec', 'links']);
   const peers = document.items(peer, ['spec', 'peers']);
+  const identities = document.items(identity, ['spec', 'identities']);
+  checkIdentities(document, identities);
   checkLinks(document, links);
   checkPeers(document, peers, name);
   if (spec?.links.length === 0) document.wrong(['spec', 'links'], 'at least one link');
@@ -38,7 +42,13 @@ export function readSite(document: SiteDocument): Site | undefined {
       capGB: value.capGB,
       quality: toQuality(value.quality),
     })),
-    peers: peers.map(({ value }) => ({ ...value, trustBundle: value.trustBundle })),
+    peers: peers.map(({ value: { site, control: at, trustDomain, trustBundle } }) => ({
+      ...{ site, control: at, trustDomain },
+      trustBundle: trustBundle && resolve(dirname(document.file), trustBundle),
+    })),
+    identities: identities.map(({ value: { id, uid, gid, executable, cgroup } }) => ({
+      ...{ id, uid, gid, executable, cgroup },
+    })),
     gateway,
     vxlanPort,
   };
@@ -147,6 +157,15 @@ function checkPeers(
     ({ text }) => text,
     ({ path }) => document.wrong(path, 'each address once: two sites cannot share one'),
   );
+}
+
+/** A rule that asks for nothing would give everybody its ID. */
+function checkIdentities(document: SiteDocument, identities: readonly Piece<IdentityText>[]): void {
+  for (const { path, value } of identities) {
+    const { id: _, ...asked } = value;
+    if (Object.values(asked).some((one) => one !== undefined)) continue;
+    document.wrong(path, 'at least one of uid, gid, executable and cgroup beside the id');
+  }
 }
 
 function checkGateway(document: SiteDocument, { prefixes, routes }: SiteGateway): void {

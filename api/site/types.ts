@@ -55,8 +55,22 @@ export interface SitePeer {
   readonly site: string;
   /** `host:port`, tried in turn. */
   readonly control: readonly string[];
-  /** File with the site's trust bundle, relative to the site's file; checked to be there. */
+  /** Its SPIFFE trust domain; where not given, the one that its bundle names. */
+  readonly trustDomain: string | undefined;
+  /** File with the site's trust bundle, absolute; checked to be there. */
   readonly trustBundle: string | undefined;
+}
+
+/** Who gets which SPIFFE ID of the embedded authority; all that is given must fit. */
+export interface SiteIdentity {
+  /** Path of the SPIFFE ID, such as `/phone`. */
+  readonly id: string;
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  /** Path of the program, as /proc/PID/exe has it. */
+  readonly executable: string | undefined;
+  /** A cgroup as /proc/PID/cgroup has it; those below it fit too. */
+  readonly cgroup: string | undefined;
 }
 
 /** What the site's endpoint gives to those who ask for its services. */
@@ -77,6 +91,8 @@ export interface Site {
   readonly control: readonly string[];
   readonly links: readonly SiteLink[];
   readonly peers: readonly SitePeer[];
+  /** The first that fits counts; empty where not given. */
+  readonly identities: readonly SiteIdentity[];
   /** None where the site serves nobody. */
   readonly gateway: SiteGateway | undefined;
   /** UDP port of our tunnels: 4790 where not given. */
@@ -130,6 +146,8 @@ export interface RuleMatch {
   readonly destinations: readonly string[];
   /** Labels of the Connection, all of which it must have. */
   readonly clientLabels: Readonly<Record<string, string>>;
+  /** Patterns of SPIFFE IDs, one of which the client's must fit. */
+  readonly identities: readonly string[];
 }
 
 /** One rule. Rules with an `http` match are for Envoy and not in this list. */

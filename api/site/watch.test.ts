@@ -119,7 +119,7 @@ t.test('a trust bundle that comes later', async (t) => {
   t.equal(told.length, 0);
   await writeFile(join(folder, 'a.pem'), '');
   await reread();
-  t.equal(watch.current.site.peers[0]?.trustBundle, 'a.pem');
+  t.equal(watch.current.site.peers[0]?.trustBundle, join(folder, 'a.pem'));
 });
 
 t.test('a ConfigMap that is swapped', async (t) => {

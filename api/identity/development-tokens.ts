@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Where a process's own tokens come from. Unsigned ones for development; SPIFFE ones come with identity. */
+/** Tokens for development: unsigned, and no proof of anything. Real ones are in `token.ts`. */
 import type { ClientToken } from '../chain/call.js';
 import type { Clock } from '../chain/clock.js';
 
 /** Issues tokens in this process's name. */
 export interface Tokens {
-  /** A fresh token; its `aud` is the peer's identity where that is known. */
+  /** A fresh token. */
   issue(): ClientToken;
 }
 
