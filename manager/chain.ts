@@ -9,22 +9,24 @@ import { connect } from '../api/elements/connect.js';
 import type { ConnectionEvents } from '../api/elements/connection-events.js';
 import { discoverForwarder } from '../api/elements/discover-forwarder.js';
 import { excludedPrefixes, type PrefixSource } from '../api/elements/excluded-prefixes.js';
+import { files } from '../api/elements/files.js';
 import { follow } from '../api/elements/follow.js';
 import { hopTime } from '../api/elements/hop-time.js';
 import { monitor } from '../api/elements/monitor.js';
 import { remote } from '../api/elements/remote.js';
 import { siteNames, type OwnSite } from '../api/elements/site-names.js';
 import { timeout } from '../api/elements/timeout.js';
-import type { Tokens } from '../api/elements/tokens.js';
 import { updatePath } from '../api/elements/update-path.js';
 import { updateToken } from '../api/elements/update-token.js';
 import type { Channels } from '../api/grpc/channel.js';
+import { pathTrust } from '../api/identity/path-trust.js';
+import type { Security } from '../api/identity/security.js';
 import type { Registries } from '../api/registry/registry.js';
 
 /** What the list needs. */
 export interface ManagerParts {
   readonly name: string;
-  readonly tokens: Tokens;
+  readonly security: Security;
   readonly events: ConnectionEvents;
   readonly info: ClientInfo;
   readonly prefixes: PrefixSource;
@@ -40,14 +42,22 @@ export interface ManagerParts {
 
 /** The manager's chain. */
 export function managerChain(parts: ManagerParts): Chain {
-  const { channels, tokens, events, site } = parts;
+  const { channels, security, events, site } = parts;
   return compose(
+    // What came beneath TLS, before it waits in line.
+    files(),
     // Its life: guards first, which may stop a Close.
     updatePath(parts.name),
     begin(),
-    updateToken(tokens),
-    authorize(),
-    timeout({ held: { holds: (call) => site.isControl(call.door), holdMs: parts.holdMs } }),
+    updateToken(security),
+    authorize(security),
+    timeout({
+      held: {
+        holds: (call) => site.isControl(call.door),
+        trusts: pathTrust(security),
+        holdMs: parts.holdMs,
+      },
+    }),
     monitor(events),
     hopTime(),
     // Names as they are here.
@@ -57,6 +67,6 @@ export function managerChain(parts: ManagerParts): Chain {
     excludedPrefixes(parts.prefixes),
     // Which forwarder carries it, and the way there.
     discoverForwarder(parts.registries, { serviceName: parts.forwarderService }),
-    connect(compose(follow(channels, events, tokens), remote(channels, tokens))),
+    connect(compose(follow(channels, events), remote(channels))),
   );
 }

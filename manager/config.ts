@@ -3,15 +3,18 @@
 import {
   common,
   place,
+  probed,
   registryClientPolicies,
   registryServerPolicies,
   site,
+  siteOptional,
 } from '../api/env/common.js';
 import { duration } from '../api/env/duration.js';
 import type { Table, Values } from '../api/env/table.js';
-import { name, text } from '../api/env/text.js';
+import { name, oneOf, text } from '../api/env/text.js';
 import { listenUrls } from '../api/env/urls.js';
 import { fileMode } from './file-mode.js';
+import { authorityTable } from './identity-config.js';
 
 const embedded = 'the registry is part of the manager';
 
@@ -43,9 +46,24 @@ export const table = {
     default: '/var/lib/networkservicemesh/config/excluded_prefixes.yaml',
     description: 'Prefixes that no wire may use (YAML: `prefixes:`); read again when it changes.',
   }),
+  WANWIRE_REGISTRY: oneOf(
+    'memory',
+    'kubernetes',
+  )({
+    default: 'memory',
+    description:
+      'Where services and endpoints are kept: in this process, or as objects of networkservicemesh.io/v1, which the managers of all nodes share (a pod’s service account, else KUBECONFIG).',
+  }),
+  NSM_NAMESPACE: name({
+    description:
+      'With WANWIRE_REGISTRY=kubernetes: where objects are made; the namespace of the service account where not set.',
+  }),
+  ...authorityTable,
   ...site,
+  ...siteOptional,
   ...place,
   ...common,
+  ...probed,
   ...registryClientPolicies,
   ...registryServerPolicies,
   NSM_REGISTRY_URL: text({

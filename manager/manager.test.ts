@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The whole manager over real sockets: registration, choice of a forwarder, restart. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
@@ -8,7 +8,6 @@ import t, { type Test } from 'tap';
 import { systemClock as clock } from '../api/chain/clock.js';
 import { compose } from '../api/chain/compose.js';
 import { begin } from '../api/elements/begin.js';
-import { developmentTokens, tokenMetadata } from '../api/elements/tokens.js';
 import { updatePath } from '../api/elements/update-path.js';
 import { readEnvironment } from '../api/env/read-environment.js';
 import { Connection } from '../api/gen/connection.js';
@@ -16,6 +15,7 @@ import { NetworkServiceRequest, NetworkServiceService } from '../api/gen/network
 import { NetworkService, NetworkServiceEndpoint } from '../api/gen/registry.js';
 import { channels } from '../api/grpc/dial.js';
 import { serve } from '../api/grpc/serve.js';
+import { insecure } from '../api/identity/security.js';
 import { silentLogger } from '../api/log/log.js';
 import { keepRegistered } from '../api/registry/registration.js';
 import { remoteRegistries } from '../api/registry/remote.js';
@@ -24,7 +24,6 @@ import { table } from './config.js';
 import { start } from './main.js';
 
 const log = silentLogger();
-const insecure = true;
 
 async function world(t: Test) {
   const folder = await mkdtemp(join(tmpdir(), 'ww-manager-'));
@@ -36,21 +35,26 @@ async function world(t: Test) {
     WANWIRE_EXCLUDED_PREFIXES_FILE: join(folder, 'excluded.yaml'),
     NODE_NAME: 'node-1',
   };
-  const peers = channels({ dialTimeoutMs: 5_000, insecure, log });
+  const peers = channels({ security: insecure('client'), dialTimeoutMs: 5_000, log });
   t.teardown(() => {
     peers[Symbol.dispose]();
   });
   const manager = (change: Record<string, string> = {}) =>
     start(readEnvironment(table, { ...env, ...change }).config, log);
-  const registriesOf = (name: string) =>
-    remoteRegistries(peers.acquire(url), developmentTokens(name, 600_000, clock));
+  const registriesOf = (name: string) => {
+    const own = channels({ security: insecure(name), dialTimeoutMs: 5_000, log });
+    t.teardown(() => {
+      own[Symbol.dispose]();
+    });
+    return remoteRegistries(own.acquire(url));
+  };
   /** A forwarder that answers each Request, or fails it. */
   async function forwarder(t: Test, name: string, error?: Error) {
     const seen = recording();
     const own = `unix://${join(folder, `${name}.sock`)}`;
     const last = error === undefined ? [] : [failing(error)];
     const chain = compose(updatePath(name), begin(), seen, ...last);
-    const serving = await serve({ listenOn: [own], insecure, log, clock, chain });
+    const serving = await serve({ listenOn: [own], security: insecure(name), log, clock, chain });
     const registration = keepRegistered({
       registries: registriesOf(name),
       endpoint: NetworkServiceEndpoint.fromPartial({
@@ -78,9 +82,8 @@ async function world(t: Test) {
     return peers.acquire(url).unary(NetworkServiceService.close, connection, options(10_000));
   }
   function options(timeoutMs: number) {
-    const metadata = tokenMetadata(developmentTokens('client', 600_000, clock).issue());
     const { signal } = new AbortController();
-    return { signal, deadlineMs: Date.now() + timeoutMs, metadata };
+    return { signal, deadlineMs: Date.now() + timeoutMs };
   }
   return { url, folder, manager, registriesOf, forwarder, ask, close };
 }
@@ -195,12 +198,11 @@ t.test('callers over TCP see the public URL', async (t) => {
   const entry = NetworkServiceEndpoint.fromPartial({ name: 'nse', url: 'unix:///tmp/nse' });
   const local = w.registriesOf('nse').endpoints;
   t.equal((await local.register(call(), entry)).url, 'unix:///tmp/nse');
-  const peers = channels({ dialTimeoutMs: 1_000, insecure, log });
+  const peers = channels({ security: insecure('far'), dialTimeoutMs: 1_000, log });
   t.teardown(() => {
     peers[Symbol.dispose]();
   });
-  const tokens = developmentTokens('far', 600_000, clock);
-  const far = remoteRegistries(peers.acquire(publicUrl), tokens).endpoints;
+  const far = remoteRegistries(peers.acquire(publicUrl)).endpoints;
   const urls = async (registry: typeof far, url: string): Promise<string[]> => {
     const query = NetworkServiceEndpoint.fromPartial({ url });
     const found: string[] = [];
@@ -215,7 +217,9 @@ t.test('callers over TCP see the public URL', async (t) => {
 
 t.test('it does not start where it must not listen', async (t) => {
   const w = await world(t);
-  await t.rejects(w.manager({ WANWIRE_INSECURE: 'false' }), { message: /WANWIRE_INSECURE=true/ });
+  const open = { WANWIRE_INSECURE: 'false', WANWIRE_TRUST_DIR: t.testdir({}) };
+  await chmod(open.WANWIRE_TRUST_DIR, 0o755);
+  await t.rejects(w.manager(open), { message: /mode 0755: others may have read.*chmod 0700/ });
   await t.rejects(w.manager({ NSM_LISTEN_ON: 'tcp://192.0.2.1:5001' }), { message: /loopback/ });
   const running = await w.manager();
   t.teardown(() => running.close());

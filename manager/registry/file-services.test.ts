@@ -2,7 +2,7 @@
 /** Network services that the site's files declare, beside those that endpoints register. */
 import { status } from '@grpc/grpc-js';
 import t from 'tap';
-import { developmentTokens } from '../../api/elements/tokens.js';
+import { developmentTokens } from '../../api/identity/development-tokens.js';
 import { NetworkService } from '../../api/gen/registry.js';
 import { findAll } from '../../api/registry/look-up.js';
 import type { NetworkServiceDocument } from '../../api/site/types.js';

@@ -15,8 +15,14 @@ import type { NetworkServiceEndpoint } from '../../api/gen/registry.js';
 import type { Found } from '../../api/registry/registry.js';
 import type { Layer } from './stack.js';
 
-/** The layer; `publicUrl` is where other nodes reach this manager. */
-export function localBypass(publicUrl: () => string | undefined): Layer<NetworkServiceEndpoint> {
+/**
+ * The layer; `publicUrl` is where other nodes reach this manager. In a registry that several managers share,
+ * `isOurs` says who has registered here: others' URLs are already those of their managers.
+ */
+export function localBypass(
+  publicUrl: () => string | undefined,
+  isOurs: (name: string) => boolean = () => true,
+): Layer<NetworkServiceEndpoint> {
   return (rest) => ({
     ...rest,
     async *find(call, query, watch): AsyncGenerator<Found<NetworkServiceEndpoint>> {
@@ -26,10 +32,10 @@ export function localBypass(publicUrl: () => string | undefined): Layer<NetworkS
         yield* rest.find(call, query, watch);
         return;
       }
-      // The URL asked for is the one this caller sees, and that is the same for all.
-      if (!url.includes(query.url)) return;
       for await (const found of rest.find(call, { ...query, url: '' }, watch)) {
-        yield { ...found, entry: { ...found.entry, url } };
+        const entry = isOurs(found.entry.name) ? { ...found.entry, url } : found.entry;
+        // The URL asked for is the one this caller sees.
+        if (entry.url.includes(query.url)) yield { ...found, entry };
       }
     },
   });

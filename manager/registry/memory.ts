@@ -11,6 +11,8 @@
  */
 import { status } from '@grpc/grpc-js';
 import { WireError } from '../../api/errors/wire-error.js';
+import type { NetworkService, NetworkServiceEndpoint } from '../../api/gen/registry.js';
+import { matchesEndpoint, matchesService } from '../../api/registry/match.js';
 import type { Found, Registry } from '../../api/registry/registry.js';
 import { Watchers } from './watchers.js';
 
@@ -22,6 +24,19 @@ export interface Kind<T> {
   /** Names of services it can be found by besides its own name. */
   readonly keys: (entry: T) => readonly string[];
 }
+
+/** Services. */
+export const serviceKind: Kind<NetworkService> = {
+  noun: 'network service',
+  matches: matchesService,
+  keys: () => [],
+};
+/** Endpoints, by the services they serve. */
+export const endpointKind: Kind<NetworkServiceEndpoint> = {
+  noun: 'endpoint',
+  matches: matchesEndpoint,
+  keys: (endpoint) => endpoint.networkServiceNames,
+};
 
 /** Far more than a machine's endpoints; a bound for a registrant gone wild. */
 const mostEntries = 65_536;

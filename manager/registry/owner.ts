@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Keeps a name with whoever registered it first.
+ * Keeps a name with whoever registered it first, and others' tokens out.
  *
  * When: on Register and Unregister.
- * Where: before whatever changes an entry; the owner becomes `path_ids[0]`.
+ * Where: after `registryPath`, which knows who asks, and before whatever changes an entry.
  * Leaves: nothing; a name is free again once its entry was deleted or has expired.
- *
- * The owner is the subject of the caller's token. Development tokens are
- * unsigned, so for now this guards against mistakes, not against malice; with
- * identity the token is verified before.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { status } from '@grpc/grpc-js';
-import { WireError } from '../../api/errors/wire-error.js';
 import type { NetworkService, NetworkServiceEndpoint } from '../../api/gen/registry.js';
+import { clientAllowed } from '../../api/identity/rules/client-allowed.js';
+import { obey, type Owner } from '../../api/identity/rules/rule.js';
+import { registryServerRules } from '../../api/identity/rules/sets.js';
+import type { Security } from '../../api/identity/security.js';
 import type { RegistryCall } from '../../api/registry/registry.js';
 import type { Memory } from './memory.js';
 import type { Layer } from './stack.js';
@@ -25,35 +23,43 @@ interface Owned {
 
 /** The layer for endpoints; `store` says who owns a name. */
 export function ownedEndpoints(
-  store: Memory<NetworkServiceEndpoint>,
+  store: Pick<Memory<NetworkServiceEndpoint>, 'get'>,
+  security: Security | undefined,
 ): Layer<NetworkServiceEndpoint> {
+  const check = checkOf('endpoint', security);
   return (rest) => ({
     ...rest,
     async register(call, entry) {
-      const pathIds = ownerOf(call);
-      checkOwner('endpoint', store.get(entry.name), pathIds);
-      return await rest.register(call, { ...entry, pathIds });
+      await check(call, store.get(entry.name), entry);
+      return await rest.register(call, entry);
     },
     async unregister(call, entry) {
-      checkOwner('endpoint', store.get(entry.name), ownerOf(call));
+      await check(call, store.get(entry.name), entry);
       await rest.unregister(call, entry);
     },
   });
 }
 
 /** The layer for services: several endpoints may register the same service if they say the same of it. */
-export function ownedServices(store: Memory<NetworkService>): Layer<NetworkService> {
+export function ownedServices(
+  store: Memory<NetworkService>,
+  security: Security | undefined,
+): Layer<NetworkService> {
+  const check = checkOf('network service', security);
   return (rest) => ({
     ...rest,
     async register(call, entry) {
-      const pathIds = ownerOf(call);
       const before = store.get(entry.name);
-      if (before !== undefined && saysTheSame(before, entry)) return before;
-      checkOwner('network service', before, pathIds);
-      return await rest.register(call, { ...entry, pathIds });
+      if (before !== undefined && saysTheSame(before, entry)) {
+        await check(call, undefined, entry);
+        // Who asks looks for itself in it.
+        return { ...before, pathIds: entry.pathIds };
+      }
+      await check(call, before, entry);
+      return await rest.register(call, entry);
     },
     async unregister(call, entry) {
-      checkOwner('network service', store.get(entry.name), ownerOf(call));
+      await check(call, store.get(entry.name), entry);
       await rest.unregister(call, entry);
     },
   });
@@ -64,27 +70,22 @@ function saysTheSame(before: NetworkService, entry: NetworkService): boolean {
   return before.payload === payload && isDeepStrictEqual(before.matches, entry.matches);
 }
 
-function checkOwner(noun: string, before: Owned | undefined, pathIds: readonly string[]): void {
-  const owner = before?.pathIds[0];
-  if (before === undefined || owner === pathIds[0]) return;
-  throw new WireError(
-    status.PERMISSION_DENIED,
-    `${noun} ${before.name} belongs to ${owner ?? 'somebody without a token'}, ` +
-      `not to ${pathIds[0] ?? 'a caller without a token'}`,
-  );
-}
+type Check = (call: RegistryCall, before: Owned | undefined, asked: Owned) => Promise<void>;
 
-/** The subject of the caller's token as a list of one; empty without a token. */
-function ownerOf(call: RegistryCall): string[] {
-  const claims = call.token?.token.split('.')[1];
-  if (claims === undefined) return [];
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(claims, 'base64url').toString());
-    if (typeof parsed === 'object' && parsed !== null && 'sub' in parsed) {
-      return typeof parsed.sub === 'string' ? [parsed.sub] : [];
-    }
-  } catch {
-    // Whether a token must be a JWT is decided where tokens are verified.
-  }
-  return [];
+/** Without identities there is only the word of the caller. */
+function checkOf(noun: string, security: Security | undefined): Check {
+  const isSecure = security?.kind === 'spiffe';
+  const rules = isSecure ? registryServerRules : [clientAllowed];
+  return async (call, before, asked) => {
+    if (isSecure && call.arrivedOn === undefined) return;
+    const path = call.path ?? { index: 0, tokens: [] };
+    const owner: Owner | undefined = before && {
+      what: `${noun} ${before.name}`,
+      id: before.pathIds[0],
+    };
+    const left = path.tokens.slice(0, path.index + 1);
+    const tokens = isSecure ? left : asked.pathIds.length === 0 ? [] : [call.token?.token ?? ''];
+    const { peer, clock } = call;
+    await obey(rules, { tokens, index: path.index, peer, nowMs: clock.now(), owner });
+  };
 }

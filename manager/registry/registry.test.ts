@@ -3,7 +3,7 @@
 import { status } from '@grpc/grpc-js';
 import t from 'tap';
 import { toTimestamp } from '../../api/chain/connection.js';
-import { developmentTokens } from '../../api/elements/tokens.js';
+import { developmentTokens } from '../../api/identity/development-tokens.js';
 import { NetworkService, NetworkServiceEndpoint } from '../../api/gen/registry.js';
 import { findAll } from '../../api/registry/look-up.js';
 import type { Found } from '../../api/registry/registry.js';
@@ -88,7 +88,7 @@ t.test('a name stays with its owner until the entry is gone', async (t) => {
   t.same((await endpoints.register(by('a', clock), entry)).pathIds, ['development:a']);
   const denied = {
     code: status.PERMISSION_DENIED,
-    message: 'endpoint nse belongs to development:a, not to development:b',
+    message: 'rule client-allowed: endpoint nse belongs to development:a, not to development:b',
   };
   await t.rejects(endpoints.register(by('b', clock), entry), denied);
   await t.rejects(endpoints.unregister(by('b', clock), entry), denied);
@@ -102,7 +102,7 @@ t.test('a name stays with its owner until the entry is gone', async (t) => {
   t.match(await services.register(by('b', clock), service), { payload: 'IP' }, 'says the same');
   await t.rejects(services.register(by('b', clock), { ...service, payload: 'ETHERNET' }), {
     code: status.PERMISSION_DENIED,
-    message: /^network service s belongs to development:a/,
+    message: /^rule client-allowed: network service s belongs to development:a/,
   });
 });
 

@@ -11,7 +11,6 @@
  */
 import { status } from '@grpc/grpc-js';
 import type { Clock } from '../../api/chain/clock.js';
-import type { Tokens } from '../../api/elements/tokens.js';
 import { UnreachableError } from '../../api/errors/unreachable-error.js';
 import { WireError } from '../../api/errors/wire-error.js';
 import type { NetworkService, NetworkServiceEndpoint } from '../../api/gen/registry.js';
@@ -33,7 +32,6 @@ import {
 /** What a peer is asked with. */
 export interface PeerOptions {
   readonly channels: Channels;
-  readonly tokens: Tokens;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -113,7 +111,7 @@ export class Peer implements Disposable {
       if (this.#ended !== undefined) throw this.#ended;
       const url = this.#url;
       this.#channel ??= this.#options.channels.acquire(url);
-      const remote = remoteRegistries(this.#channel, this.#options.tokens)[kind];
+      const remote = remoteRegistries(this.#channel)[kind];
       const registry = this.#translated(remote as unknown as Registry<T>, show, url);
       return { registry, changed: this.#changed.signal };
     };

@@ -7,7 +7,6 @@
  */
 import { status } from '@grpc/grpc-js';
 import type { Clock } from '../../api/chain/clock.js';
-import type { Tokens } from '../../api/elements/tokens.js';
 import { WireError } from '../../api/errors/wire-error.js';
 import { parseAddress, placeOf } from '../../api/grpc/address.js';
 import type { Channels } from '../../api/grpc/channel.js';
@@ -19,7 +18,8 @@ import { Peer } from './peer.js';
 
 /** What of a site's files the manager goes by. */
 export interface SiteText {
-  readonly site: Pick<Site, 'name' | 'control' | 'peers'>;
+  readonly site: Pick<Site, 'name' | 'control' | 'peers'> &
+    Partial<Pick<Site, 'trustDomain' | 'identities'>>;
   readonly networkServices: readonly NetworkServiceDocument[];
 }
 
@@ -34,7 +34,7 @@ export interface SitesOptions {
   /** Nothing where there is no site file. */
   readonly source: SiteSource | undefined;
   /** Needed where there is one. */
-  readonly ask?: { readonly channels: Channels; readonly tokens: Tokens };
+  readonly ask?: { readonly channels: Channels };
   readonly clock: Clock;
   readonly log: Logger;
 }
