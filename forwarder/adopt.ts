@@ -7,7 +7,9 @@
  * Requests are served and before the sweep, which removes what was not adopted.
  */
 import { status } from '@grpc/grpc-js';
+import { contextOf } from '../api/chain/connection.js';
 import type { Begin } from '../api/elements/begin.js';
+import { clientIdentity } from '../api/elements/authorize.js';
 import type { ConnectionEvents } from '../api/elements/connection-events.js';
 import { rememberAnswer } from '../api/elements/hold.js';
 import { clientMechanism } from '../api/elements/mechanism-translation.js';
@@ -15,6 +17,7 @@ import { WireError } from '../api/errors/wire-error.js';
 import type { Logger } from '../api/log/log.js';
 import type { Wan } from './chain.js';
 import { wishedBy } from './elements/gateway.js';
+import { rememberMtu } from './elements/mtu.js';
 import { steeredWire } from './elements/steer.js';
 import type { Facet } from './facets/facet.js';
 import type { GatewayWish } from './gateway/wish.js';
@@ -63,14 +66,14 @@ export async function adopt(options: AdoptOptions): Promise<ReadonlySet<string>>
 }
 
 async function adoptOne(record: WireRecord, options: AdoptOptions): Promise<void> {
-  const { connection, mechanism } = record;
+  const { connection, mechanism, identity, mtu } = record;
   const { forwarder, facets, namespaces } = options;
   const client = await found(record.client, namespaces);
   const endpoint = await found(record.endpoint, namespaces);
   const wish = wishOf(connection, { forwarder, facets, client, endpoint });
   const indexes = { near: await standing(wish.client), far: await standing(wish.endpoint) };
   await options.wires.adopt({ wish, indexes });
-  const steered = steeredWire(connection, { client, endpoint, indexes });
+  const steered = steeredWire(connection, { client, endpoint, indexes }, identity);
   if (steered !== undefined) await options.wan?.steering.add(steered);
   await wishAgain(
     options.wan,
@@ -80,6 +83,8 @@ async function adoptOne(record: WireRecord, options: AdoptOptions): Promise<void
   const state = options.begin.adopt(connection);
   if (mechanism !== undefined) state.set(clientMechanism, mechanism);
   if (steered?.leader) rememberAnswer(state, { ...connection, mechanism }, Date.now());
+  if (identity !== undefined) state.set(clientIdentity, identity);
+  if (mtu !== undefined) rememberMtu(state, mtu, contextOf(connection).MTU);
   state.set(clientSocket, client);
   state.set(endpointSocket, endpoint);
   options.events.update(connection);

@@ -7,6 +7,7 @@ import type { Begin } from '../api/elements/begin.js';
 import { connect } from '../api/elements/connect.js';
 import type { ConnectionEvents } from '../api/elements/connection-events.js';
 import { discover } from '../api/elements/discover.js';
+import { files } from '../api/elements/files.js';
 import { filterMechanisms } from '../api/elements/filter-mechanisms.js';
 import { follow } from '../api/elements/follow.js';
 import type { HeldOptions } from '../api/elements/held.js';
@@ -20,10 +21,11 @@ import { offer } from '../api/elements/offer.js';
 import { remote } from '../api/elements/remote.js';
 import { roundRobin } from '../api/elements/round-robin.js';
 import { timeout } from '../api/elements/timeout.js';
-import type { Tokens } from '../api/elements/tokens.js';
 import { updatePath } from '../api/elements/update-path.js';
 import { updateToken } from '../api/elements/update-token.js';
 import type { Channels } from '../api/grpc/channel.js';
+import { pathTrust } from '../api/identity/path-trust.js';
+import type { Security } from '../api/identity/security.js';
 import type { Registries } from '../api/registry/registry.js';
 import { mtu as defaultMtu } from './elements/mtu.js';
 import { gateway } from './elements/gateway.js';
@@ -67,7 +69,7 @@ export interface ForwarderParts {
   readonly owner: string;
   /** Made by whoever adopts what a former life wired. */
   readonly begin: Begin;
-  readonly tokens: Tokens;
+  readonly security: Security;
   readonly events: ConnectionEvents;
   readonly registries: Registries;
   readonly channels: Channels;
@@ -90,8 +92,9 @@ export interface Wan {
 }
 
 /** A wire from another site of ours stands while it carries, whoever cannot be heard. */
-function heldBy({ steering, holdMs }: Wan): HeldOptions {
+function heldBy({ steering, holdMs }: Wan, security: Security): HeldOptions {
   return {
+    trusts: pathTrust(security),
     holds: (_call, { mechanism }) => mechanism?.parameters[keys.source] !== undefined,
     usable: (id) => steering.usable(id),
     holdMs,
@@ -100,8 +103,9 @@ function heldBy({ steering, holdMs }: Wan): HeldOptions {
 }
 
 /** One to another site stands while it carries, or waits for a link. */
-function heldTo({ steering, reach, holdMs }: Wan): HoldOptions {
+function heldTo({ steering, reach, holdMs }: Wan, security: Security): HoldOptions {
   return {
+    trusts: pathTrust(security),
     usable: (id) => steering.usable(id) || reach.isWaiting(id),
     isAway: (id) => reach.isAway(id),
     holdMs,
@@ -110,16 +114,18 @@ function heldTo({ steering, reach, holdMs }: Wan): HoldOptions {
 
 /** The forwarder's chain. */
 export function forwarderChain(parts: ForwarderParts): Chain {
-  const { name, owner, channels, tokens, events, registries, namespaces, wires, records, wan } =
+  const { name, owner, channels, security, events, registries, namespaces, wires, records, wan } =
     parts;
-  const held = wan && heldBy(wan);
-  const outward = wan && heldTo(wan);
+  const held = wan && heldBy(wan, security);
+  const outward = wan && heldTo(wan, security);
   return compose(
+    // What came beneath TLS, before it waits in line.
+    files(),
     // Its life: guards first, which may stop a Close.
     updatePath(name),
     parts.begin,
-    updateToken(tokens),
-    authorize(),
+    updateToken(security),
+    authorize(security, { heldMs: wan?.holdMs }),
     timeout({ held }),
     monitor(events),
     hopTime(),
@@ -141,8 +147,8 @@ export function forwarderChain(parts: ForwarderParts): Chain {
         filterMechanisms(),
         kernelClient(namespaces),
         ...(outward ? [hold(outward)] : []),
-        follow(channels, events, tokens),
-        remote(channels, tokens),
+        follow(channels, events),
+        remote(channels),
       ),
     ),
     // What the endpoint answered, made so on both sides at once.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The forwarder's environment: cmd-forwarder-vpp's variables, those for VPP and SR-IOV without effect. */
-import { common, registryClientPolicies, site } from '../api/env/common.js';
+import { common, probed, registryClientPolicies, site, siteOptional } from '../api/env/common.js';
 import { duration } from '../api/env/duration.js';
 import { labelsColon } from '../api/env/list.js';
 import type { Table, Values } from '../api/env/table.js';
@@ -43,6 +43,7 @@ export const table = {
       'Where it remembers its wires, to know them again after a crash; /run/wanwire/NSM_NAME where not set.',
   }),
   ...site,
+  ...siteOptional,
   WANWIRE_BPF_DIR: name({
     description:
       'Where the data plane is pinned (in a bpffs); wanwire/NSM_NAME in /sys/fs/bpf, or in /run/wanwire/bpf, where not set.',
@@ -69,6 +70,7 @@ export const table = {
     description: 'UDP port that nodes answer probes of links on (STAMP); the same on all nodes.',
   }),
   ...common,
+  ...probed,
   ...registryClientPolicies,
   NSM_TUNNEL_IP: text({ description: 'Own address of tunnels.', unused: later }),
   NSM_VXLAN_PORT: integer(

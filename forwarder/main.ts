@@ -9,12 +9,12 @@ import { status } from '@grpc/grpc-js';
 import { systemClock } from '../api/chain/clock.js';
 import { begin } from '../api/elements/begin.js';
 import { ConnectionEvents } from '../api/elements/connection-events.js';
-import { developmentTokens } from '../api/elements/tokens.js';
 import { WireError } from '../api/errors/wire-error.js';
 import { NetworkServiceEndpoint } from '../api/gen/registry.js';
 import { isPeerControl } from '../api/grpc/control.js';
 import { channels } from '../api/grpc/dial.js';
 import { serve } from '../api/grpc/serve.js';
+import { openSecurity } from '../api/identity/security.js';
 import type { Logger } from '../api/log/log.js';
 import { keepRegistered } from '../api/registry/registration.js';
 import { cachedRegistries } from '../api/registry/cached.js';
@@ -30,10 +30,13 @@ import { Namespaces } from './namespaces/namespaces.js';
 import { Records } from './records.js';
 import { sweep } from './sweep.js';
 import { openWan, siteFiles } from './wan.js';
+import { serveWires } from './without-site.js';
 
 /** A forwarder that answers and is registered. */
 export interface Running {
   readonly urls: readonly string[];
+  /** It is to be started anew: there is a Site now, or none any more, or another. */
+  readonly outdated?: Promise<string>;
   /** Answer what has been asked, unregister, stop. Wires stay. */
   close(): Promise<void>;
 }
@@ -50,7 +53,7 @@ export async function start(config: Config, log: Logger, signal?: AbortSignal): 
   const onAbort = (): void => void close();
   try {
     const running = await build(config, log, undo, signal, onAbort);
-    return { urls: running, close };
+    return { ...running, close };
   } catch (reason) {
     await close();
     signal?.throwIfAborted();
@@ -64,9 +67,13 @@ async function build(
   undo: (() => unknown)[],
   signal: AbortSignal | undefined,
   onAbort: () => void,
-): Promise<readonly string[]> {
-  const { NSM_NAME: name, WANWIRE_INSECURE: insecure, NSM_LISTEN_ON: listenOn } = config;
+): Promise<Omit<Running, 'close'>> {
+  const { NSM_NAME: name, NSM_LISTEN_ON: listenOn } = config;
   const clock = systemClock;
+  const security = await openSecurity(config, { name, log, clock, signal });
+  undo.push(() => {
+    security[Symbol.dispose]();
+  });
   const closer = new Closer({ name, clock, log });
   const deaths = await Deaths.start(log, (key) => {
     closer.closeAll(wires.idsIn(key), 'a network namespace of the wire is gone');
@@ -81,25 +88,28 @@ async function build(
   undo.push(() => {
     records[Symbol.dispose]();
   });
-  const files = await siteFiles(config, log, undo);
+  const { files, outdated } = await siteFiles(config, log, undo);
   const allowed = isPeerControl(files);
   const dialTimeoutMs = config.NSM_DIAL_TIMEOUT;
-  const peers = channels({ dialTimeoutMs, insecure, allowed, log, clock });
+  const peers = channels({ security, dialTimeoutMs, allowed, log, clock });
   undo.push(() => {
     peers[Symbol.dispose]();
   });
-  const tokens = developmentTokens(name, config.NSM_MAX_TOKEN_LIFETIME, clock);
-  const registry = remoteRegistries(peers.acquire(config.NSM_CONNECT_TO), tokens);
+  const registry = remoteRegistries(peers.acquire(config.NSM_CONNECT_TO));
   const registries = cachedRegistries(registry, { clock, log });
   undo.push(() => {
     registries[Symbol.dispose]();
   });
   const events = new ConnectionEvents();
   const home = namespaces.home();
-  const wan = files && (await openWan({ config, files, home, events, log, undo }));
+  const identityOf = (id: string): string | undefined => records.identityOf(id);
+  const wan = files && (await openWan({ config, files, home, events, identityOf, log, undo }));
+  if (!files && config.WANWIRE_SITE_OPTIONAL) {
+    await serveWires({ config, events, identityOf, log, undo });
+  }
   // One of the same name in another network namespace is another forwarder.
   const owner = `${name}@${home.id.ino.toString()}`;
-  const shared = { name, owner, tokens, events, registries, channels: peers };
+  const shared = { name, owner, security, events, registries, channels: peers };
   const parts = { ...shared, namespaces, wires, records, wan };
   const first = begin();
   const chain = forwarderChain({ ...parts, begin: first });
@@ -118,7 +128,7 @@ async function build(
 
   signal?.throwIfAborted();
   signal?.addEventListener('abort', onAbort, { once: true });
-  const serving = await serve({ listenOn, insecure, log, clock, chain, events });
+  const serving = await serve({ listenOn, security, log, clock, chain, events });
   undo.push(() => serving.close(graceMs));
   const service = config.NSM_NSNAME;
   const endpoint = NetworkServiceEndpoint.fromPartial({
@@ -131,7 +141,7 @@ async function build(
   undo.push(() => registration.close());
   await registration.ready;
   log.info({ urls: serving.urls }, 'listening');
-  return serving.urls;
+  return { urls: serving.urls, ...(outdated && { outdated }) };
 }
 
 async function unwind(

@@ -23,6 +23,8 @@ function record(id: string, token = 'secret', metrics = {}): WireRecord {
     client,
     endpoint,
     indexes: { near: 5, far: 6 },
+    identity: 'spiffe://a.example/nsc',
+    mtu: 1400,
   };
 }
 
@@ -43,6 +45,8 @@ t.test('what is saved comes back, without tokens', async (t) => {
   t.same(loaded?.indexes, saved.indexes);
   t.same(loaded?.mechanism, saved.mechanism);
   t.equal(loaded?.connection.id, saved.connection.id);
+  t.equal(loaded?.identity, saved.identity);
+  t.equal(loaded?.mtu, saved.mtu);
   t.match(loaded?.connection.path?.pathSegments, [{ name: 'f', token: '', expires: undefined }]);
 });
 

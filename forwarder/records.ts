@@ -37,6 +37,10 @@ export interface WireRecord {
   readonly client: Socket;
   readonly endpoint: Socket;
   readonly indexes: Indexes;
+  /** SPIFFE ID of who asked for it, as tokens have proved it; nothing without identities. */
+  readonly identity?: string | undefined;
+  /** The MTU that its client wished, 0: whatever there is; nothing where a former version saved it. */
+  readonly mtu?: number | undefined;
 }
 
 const version = 1;
@@ -50,6 +54,7 @@ export class Records implements Disposable {
   readonly #log: Logger;
   /** A digest of each one's line: the line itself may be read again. */
   readonly #digests = new Map<string, string>();
+  readonly #identities = new Map<string, string>();
   #file: number;
   #past = 0;
 
@@ -64,6 +69,7 @@ export class Records implements Disposable {
   /** Remember a wire. */
   save(record: WireRecord): void {
     const { id } = record.connection;
+    this.#known(record);
     const line = lineOf(record);
     const digest = createHash('sha256').update(line).digest('base64');
     const before = this.#digests.get(id);
@@ -74,6 +80,7 @@ export class Records implements Disposable {
 
   /** Forget a wire; twice does nothing. */
   remove(id: string): void {
+    this.#identities.delete(id);
     if (!this.#digests.delete(id)) return;
     this.#add(`${JSON.stringify({ version, gone: id })}\n`, 2);
   }
@@ -86,12 +93,24 @@ export class Records implements Disposable {
       this.#digests.set(id, createHash('sha256').update(line).digest('base64'));
     }
     this.#renew(lines);
-    return [...lines.values()].map(parse);
+    const records = [...lines.values()].map(parse);
+    for (const record of records) this.#known(record);
+    return records;
+  }
+
+  /** SPIFFE ID of who asked for a wire; nothing without identities. */
+  identityOf(id: string): string | undefined {
+    return this.#identities.get(id);
   }
 
   [Symbol.dispose](): void {
     if (this.#file >= 0) closeSync(this.#file);
     this.#file = -1;
+  }
+
+  #known({ connection: { id }, identity }: WireRecord): void {
+    if (identity === undefined) this.#identities.delete(id);
+    else this.#identities.set(id, identity);
   }
 
   #add(line: string, past: number): void {
@@ -131,7 +150,8 @@ export class Records implements Disposable {
   }
 }
 
-function lineOf({ connection, mechanism, client, endpoint, indexes }: WireRecord): string {
+function lineOf(record: WireRecord): string {
+  const { connection, mechanism, client, endpoint, indexes, identity, mtu } = record;
   const line = {
     version,
     connection: base64(Connection.encode(withoutTokens(connection)).finish()),
@@ -139,6 +159,8 @@ function lineOf({ connection, mechanism, client, endpoint, indexes }: WireRecord
     indexes,
     client: plain(client),
     endpoint: plain(endpoint),
+    ...(identity === undefined ? {} : { identity }),
+    ...(mtu === undefined ? {} : { mtu }),
   };
   return `${JSON.stringify(line)}\n`;
 }
@@ -154,6 +176,8 @@ function parse(text: string): WireRecord {
     indexes: { near: Number(indexes['near']), far: Number(indexes['far']) },
     client: socket(all['client']),
     endpoint: socket(all['endpoint']),
+    ...(all['identity'] === undefined ? {} : { identity: string(all, 'identity') }),
+    ...(all['mtu'] === undefined ? {} : { mtu: Number(all['mtu']) }),
   };
 }
 

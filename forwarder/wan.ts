@@ -8,6 +8,7 @@ import { systemClock } from '../api/chain/clock.js';
 import type { ConnectionEvents } from '../api/elements/connection-events.js';
 import type { Logger } from '../api/log/log.js';
 import { servicesOf } from '../api/site/classes.js';
+import { perhapsSite } from '../api/site/perhaps.js';
 import type { SiteFiles } from '../api/site/types.js';
 import { version } from '../api/version.js';
 import { watchSiteFiles, type SiteWatch } from '../api/site/watch.js';
@@ -21,6 +22,8 @@ import { nodeOf } from './mechanisms/vxlan/self.js';
 import { NodePolicies } from './operator/node-policies.js';
 import { AppliedPolicies } from './operator/policies.js';
 import { serveOperator } from './operator/server.js';
+import { Changes } from './operator/changes.js';
+import { ToldWires } from './operator/wire-answer.js';
 import { figuresOf, metricsOf } from './quality/figures.js';
 import { Journal } from './quality/journal.js';
 import { LinkNews } from './quality/link-news.js';
@@ -32,6 +35,7 @@ import { hand } from './steering/hand.js';
 import { Plane } from './steering/plane.js';
 import { Reach } from './steering/reach.js';
 import { SessionFeed } from './steering/session-feed.js';
+import { MoveCounting } from './steering/session-moves.js';
 import { Stamps } from './steering/stamps.js';
 import { Steering } from './steering/steering.js';
 import { Underlay } from './underlay/underlay.js';
@@ -42,27 +46,33 @@ export interface WanOptions {
   readonly files: SiteWatch;
   readonly home: Place;
   readonly events: ConnectionEvents;
+  /** Of who asked for a wire. */
+  readonly identityOf: (id: string) => string | undefined;
   readonly log: Logger;
   readonly undo: (() => unknown)[];
 }
 
-/** The site's files, watched; nothing where none is given. */
+/** The site's files, watched, and where they may be missing, when that is otherwise; nothing where none is given. */
 export async function siteFiles(
-  { WANWIRE_SITE_FILE: paths }: Config,
+  { WANWIRE_SITE_FILE: paths, WANWIRE_SITE_OPTIONAL: optional }: Config,
   log: Logger,
   undo: (() => unknown)[],
-): Promise<SiteWatch | undefined> {
-  if (paths.length === 0) return undefined;
-  const files = await watchSiteFiles(paths, { log, clock: systemClock });
+): Promise<{ readonly files?: SiteWatch | undefined; readonly outdated?: Promise<string> }> {
+  if (paths.length === 0) return {};
+  const clock = systemClock;
+  const site = optional
+    ? await perhapsSite(paths, { log, clock })
+    : { files: await watchSiteFiles(paths, { log, clock }) };
   undo.push(() => {
-    files[Symbol.dispose]();
+    if ('outdated' in site) site[Symbol.dispose]();
+    else site.files[Symbol.dispose]();
   });
-  return files;
+  return site;
 }
 
 /** The node's WAN side. */
 export async function openWan(options: WanOptions): Promise<Wan> {
-  const { config, files, home, events, log, undo } = options;
+  const { config, files, home, events, identityOf, log, undo } = options;
   const { NSM_NAME: name } = config;
   const own = <T extends Disposable>(part: T): T => {
     undo.push(() => {
@@ -87,7 +97,22 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const port = site.vxlanPort;
   const applied = AppliedPolicies.open(join(stateFolder(config), 'policies'), log);
   const enforce = (all: SiteFiles): Promise<number> => steering.setPolicies(servicesOf(all));
-  const policies = new NodePolicies({ applied, site: files.current, enforce, log });
+  const changes: Changes = new Changes(() => {
+    const counting = moves.begin(() => changes.count('moves'));
+    const following = news.follow(() => changes.count('links'));
+    return {
+      [Symbol.dispose]: () => {
+        counting[Symbol.dispose]();
+        following[Symbol.dispose]();
+      },
+    };
+  });
+  const policies = new NodePolicies({
+    ...{ applied, site: files.current, enforce, log },
+    changed: () => {
+      changes.count('policies');
+    },
+  });
   const first = servicesOf(policies.files);
   const about = { name, site: site.name, version };
   const path = join(stateFolder(config), 'operator.sock');
@@ -119,6 +144,9 @@ export async function openWan(options: WanOptions): Promise<Wan> {
         reach.look();
         news.look();
       },
+      changed: () => {
+        changes.count('links');
+      },
       links: () => underlay.links,
       journal: new Journal({ folder, log }),
       usage: new UsageFile(folder, log),
@@ -144,7 +172,15 @@ export async function openWan(options: WanOptions): Promise<Wan> {
   const addressesOf = (wire: string): readonly string[] =>
     events.get(wire)?.context?.ipContext?.srcIpAddrs ?? [];
   const feed = own(new SessionFeed({ plane, clock: systemClock }));
-  const operator = hand({ about, steering, policies, feed, watcher, news, folder, addressesOf });
+  const peerOf = (id: string): string | undefined => steering.get(id)?.peer.name;
+  const wires = new ToldWires({ events, identityOf, peerOf, changes });
+  const moves = new MoveCounting({ feed, meanings: plane });
+  const operator = hand({
+    ...{ about, steering, policies, feed, watcher, news, folder, addressesOf },
+    wires: (unless) => wires.answer(unless),
+    followChanges: (changed) => changes.follow(changed),
+    moves: () => moves.answer,
+  });
   routed();
   const socket = await serveOperator({ operator, path, log });
   undo.push(() => socket.close());

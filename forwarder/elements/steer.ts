@@ -12,6 +12,7 @@ import { status } from '@grpc/grpc-js';
 import { contextOf, pathOf } from '../../api/chain/connection.js';
 import type { Step } from '../../api/chain/element.js';
 import { Rollback } from '../../api/chain/rollback.js';
+import { clientIdentity } from '../../api/elements/authorize.js';
 import { WireError } from '../../api/errors/wire-error.js';
 import type { Connection } from '../../api/gen/connection.js';
 import { macsOf, type Indexes, type SideName, type Socket } from '../mechanisms/kernel/index.js';
@@ -43,7 +44,8 @@ export function steer({ wires, steering, again }: SteerOptions): Step {
       if (!client || !endpoint || !indexes) {
         throw new WireError(status.INTERNAL, 'steer: stands before the wire');
       }
-      const steered = steeredWire(connection, { client, endpoint, indexes });
+      const identity = call.state.get(clientIdentity);
+      const steered = steeredWire(connection, { client, endpoint, indexes }, identity);
       if (steered === undefined) return next(call, request);
       const before = steering.get(connection.id);
       await using rollback = new Rollback(call);
@@ -73,6 +75,7 @@ export interface Ends {
 export function steeredWire(
   connection: Connection,
   { client, endpoint, indexes }: Ends,
+  identity: string | undefined,
 ): SteeredWire | undefined {
   const { tunnel } = client.tunnel ? client : endpoint;
   if (tunnel === undefined) return undefined;
@@ -89,6 +92,7 @@ export function steeredWire(
     client: pathOf(connection).pathSegments[0]?.name ?? '',
     service: connection.networkService.split('@')[0] ?? '',
     labels: connection.labels,
+    identity,
     leader,
     ethernet: connection.payload === 'ETHERNET',
     mtu: contextOf(connection).MTU,

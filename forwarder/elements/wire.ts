@@ -13,6 +13,7 @@ import { status } from '@grpc/grpc-js';
 import { pathOf, withSegment } from '../../api/chain/connection.js';
 import type { Step } from '../../api/chain/element.js';
 import { Rollback } from '../../api/chain/rollback.js';
+import { clientIdentity } from '../../api/elements/authorize.js';
 import { clientMechanism } from '../../api/elements/mechanism-translation.js';
 import { kernel } from '../../api/elements/kernel-mechanism.js';
 import { WireError } from '../../api/errors/wire-error.js';
@@ -22,6 +23,7 @@ import { clientSocket, endpointSocket, type Wish } from '../mechanisms/kernel/in
 import type { Wires } from '../mechanisms/kernel/index.js';
 import { wishOf } from '../mechanisms/kernel/index.js';
 import type { Records } from '../records.js';
+import { wishedMtu } from './mtu.js';
 
 /** What the element works with. */
 export interface WireOptions {
@@ -66,7 +68,9 @@ export function wire(
       });
       if (indexes) {
         const mechanism = call.state.get(clientMechanism);
-        records.save({ connection: answer, mechanism, client, endpoint, indexes });
+        const identity = call.state.get(clientIdentity);
+        const mtu = wishedMtu(call.state);
+        records.save({ connection: answer, mechanism, client, endpoint, indexes, identity, mtu });
       }
       rollback.commit();
       return answer;

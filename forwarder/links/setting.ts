@@ -27,11 +27,24 @@ export function settingsIn(folder: string): readonly string[] {
   }
 }
 
+/** Where settings are; in a container that is not privileged the first cannot be written, and the host's are at the second. */
+const roots = ['/proc/sys', '/host/proc/sys'];
+
 /** Set it; a KernelError names it where it cannot be. */
 export function writeSetting({ name, value }: Setting): void {
-  try {
-    writeFileSync(`/proc/sys/${name}`, value);
-  } catch (reason) {
-    throw KernelError.from(`write ${value} to /proc/sys/${name}`, reason);
+  let failure: unknown;
+  for (const root of roots) {
+    try {
+      writeFileSync(`${root}/${name}`, value);
+      return;
+    } catch (reason) {
+      failure ??= reason;
+      if (!isReadOnly(reason)) break;
+    }
   }
+  throw KernelError.from(`write ${value} to /proc/sys/${name}`, failure);
+}
+
+function isReadOnly(reason: unknown): boolean {
+  return reason instanceof Error && 'code' in reason && reason.code === 'EROFS';
 }

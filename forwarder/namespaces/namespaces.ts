@@ -3,7 +3,8 @@
  * Finds network namespaces by the URL of a KERNEL mechanism's `inodeURL`:
  * `inode://DEVICE/INODE` among the processes of this machine, `file:///PATH` itself.
  *
- * Nothing is held: a found place is a path that is compared with its device
+ * One whose descriptor a call has brought is found by that, while the call
+ * lasts. Nothing is held: a found place is a path that is compared with its device
  * and inode when it is opened, because a pid may be another process's by then.
  */
 import { status } from '@grpc/grpc-js';
@@ -29,6 +30,11 @@ const wanted =
   "inode://DEVICE/INODE in decimal (stat of the client's /proc/self/ns/net) or file:///proc/PID/ns/net";
 const { EINVAL, ENOENT, ESRCH, ESTALE } = constants.errno;
 
+/** Who can look for a place again. */
+const finders = new WeakMap<Place, Namespaces>();
+/** More calls than a forwarder has at a time. */
+const mostLent = 4_096;
+
 /** How many processes are looked at before others get a turn. */
 const slice = 64;
 
@@ -36,6 +42,8 @@ const slice = 64;
 export class Namespaces {
   readonly #proc: string;
   readonly #paths = new Map<string, string>();
+  /** Descriptors that calls have; the path of one that is closed is another's, or nobody's. */
+  readonly #lent = new Map<string, string>();
   #scan: Promise<void> | undefined;
 
   constructor(proc = '/proc') {
@@ -47,6 +55,24 @@ export class Namespaces {
     const path = `${this.#proc}/${String(process.pid)}/ns/net`;
     const { dev, ino } = statSync(path, { bigint: true });
     return { id: { dev, ino }, path };
+  }
+
+  /** A call has this namespace open: it can be found there until that is closed. */
+  lend(fd: number): void {
+    const path = `${this.#proc}/self/fd/${String(fd)}`;
+    const stats = look(path);
+    if (stats === undefined) return;
+    if (this.#lent.size >= mostLent) this.#lent.clear();
+    this.#lent.set(placeKey(stats), path);
+  }
+
+  /** Where a URL's namespace was seen last, and still is; nothing where it would have to be looked for. */
+  known(url: string): string | undefined {
+    const [, dev, ino] = /^inode:\/\/(\d{1,20})\/(\d{1,20})$/.exec(url) ?? [];
+    if (dev === undefined || ino === undefined) return undefined;
+    const id = { dev: BigInt(dev), ino: BigInt(ino) };
+    const paths = [this.#lentPath(id), this.#paths.get(placeKey(id))];
+    return paths.find((path) => path !== undefined && isAt(path, id));
   }
 
   /** The place a URL names; INVALID_ARGUMENT or NOT_FOUND, naming `field`, where it names none. */
@@ -63,12 +89,12 @@ export class Namespaces {
   /** The place with that identity; `hint` is where it was seen last. */
   async byId(id: NetnsId, field: string, hint?: string): Promise<Place> {
     const key = placeKey(id);
-    for (const path of [this.#paths.get(key), hint]) {
-      if (path !== undefined && isAt(path, id)) return { id, path };
+    for (const path of [this.#paths.get(key), hint, this.#lentPath(id)]) {
+      if (path !== undefined && isAt(path, id)) return this.#place(id, path);
     }
     await (this.#scan ??= this.#look().finally(() => (this.#scan = undefined)));
     const path = this.#paths.get(key);
-    if (path !== undefined && isAt(path, id)) return { id, path };
+    if (path !== undefined && isAt(path, id)) return this.#place(id, path);
     this.#paths.delete(key);
     throw new WireError(
       status.NOT_FOUND,
@@ -83,6 +109,19 @@ export class Namespaces {
       const stats = look(path);
       return stats !== undefined && placeKey(stats) === key ? [{ id: stats, path }] : [];
     });
+  }
+
+  #place(id: NetnsId, path: string): Place {
+    const place = { id, path };
+    finders.set(place, this);
+    return place;
+  }
+
+  #lentPath(id: NetnsId): string | undefined {
+    const key = placeKey(id);
+    const path = this.#lent.get(key);
+    if (path !== undefined && !isAt(path, id)) this.#lent.delete(key);
+    return this.#lent.get(key);
   }
 
   async #byPath(path: string, url: string, field: string): Promise<Place> {
@@ -116,9 +155,10 @@ export class Namespaces {
 
 /** Open a place; NOT_FOUND where it has gone since it was found. */
 export async function openPlace(
-  { id, path }: Place,
+  place: Place,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Netns> {
+  const { id, path } = await whereNow(place);
   try {
     return await Netns.open(path, { id, settings });
   } catch (reason) {
@@ -134,6 +174,13 @@ export async function openPlace(
     if (reason.errno === EINVAL) throw invalid('inodeURL', path, 'a network namespace');
     throw reason;
   }
+}
+
+/** The process it was seen in may have ended, or the call that had it open, while the namespace lives on. */
+async function whereNow(place: Place): Promise<Place> {
+  const finder = finders.get(place);
+  if (finder === undefined || isAt(place.path, place.id)) return place;
+  return await finder.byId(place.id, 'network namespace').catch(() => place);
 }
 
 function pathOf(url: string): string | undefined {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Lines for readers that are quick, slow, silent or gone. */
-import { PassThrough, Writable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import t from 'tap';
+import { LineReader } from '../../test/doubles/line-reader.js';
 import { ManualClock, settle } from '../../test/doubles/manual-clock.js';
 import { RecordingOperator } from '../../test/doubles/operator.js';
 import { EventStreams } from './event-streams.js';
@@ -25,33 +26,6 @@ function change(kind: SessionChange['kind'], port: number): SessionChange {
 
 const lineLength = JSON.stringify(change('create', 40_000)).length + 1;
 
-/** A reader that takes nothing until told. */
-class Reader extends Writable {
-  text = '';
-  #next: (() => void) | undefined;
-  #taking = false;
-
-  constructor() {
-    super({ highWaterMark: 1024, decodeStrings: false });
-  }
-
-  override _write(part: string, _encoding: string, done: () => void): void {
-    this.text += part;
-    if (this.#taking) done();
-    else this.#next = done;
-  }
-
-  take(): void {
-    this.#taking = true;
-    this.#next?.();
-  }
-
-  get events(): SessionEvent[] {
-    const lines = this.text.split('\n').slice(0, -1);
-    return lines.map((line) => JSON.parse(line) as SessionEvent);
-  }
-}
-
 function served(mostWaiting = 10 * lineLength) {
   const operator = new RecordingOperator();
   const clock = new ManualClock();
@@ -65,14 +39,14 @@ function served(mostWaiting = 10 * lineLength) {
 t.test('first the sessions that are there, then what happens, also meanwhile', async (t) => {
   const { operator, streams, tell } = served(2 ** 20);
   operator.present = Array.from({ length: 1000 }, (_, port) => change('present', port));
-  const reader = new Reader();
+  const reader = new LineReader<SessionEvent>();
   const end = streams.open(reader);
   tell(change('create', 40_000));
   await settle();
   reader.take();
-  while (reader.events.length < 1001) await settle();
+  while (reader.lines.length < 1001) await settle();
   tell(change('move', 40_000), change('close', 40_000));
-  const { events } = reader;
+  const { lines: events } = reader;
   t.equal(events.length, 1003);
   t.strictSame(events[999], change('present', 999));
   t.same(
@@ -86,7 +60,7 @@ t.test('first the sessions that are there, then what happens, also meanwhile', a
 
 t.test('a reader that is too slow is cut off, and told how much it has missed', async (t) => {
   const { operator, clock, streams, tell } = served();
-  const [slow, quick] = [new Reader(), new Reader()];
+  const [slow, quick] = [new LineReader<SessionEvent>(), new LineReader<SessionEvent>()];
   quick.take();
   const end = streams.open(slow);
   void streams.open(quick);
@@ -99,19 +73,19 @@ t.test('a reader that is too slow is cut off, and told how much it has missed', 
   slow.take();
   t.equal(await end, 'slow');
   await settle();
-  const told = slow.events;
+  const told = slow.lines;
   const last = told.pop();
   t.ok(told.length >= 9 && told.length <= 11, `${String(told.length)} were told`);
   t.strictSame(last, { at: clock.now(), kind: 'lost', count: 45 - told.length });
   t.ok(slow.writableFinished, 'it ends there');
-  t.equal(quick.events.length, 41, 'another one misses nothing');
+  t.equal(quick.lines.length, 41, 'another one misses nothing');
   t.equal(operator.followers.size, 1);
   t.equal(clock.timers, 0);
 });
 
 t.test('one that reads nothing at all is hung up on', async (t) => {
   const { operator, clock, streams, tell } = served();
-  const silent = new Reader();
+  const silent = new LineReader<SessionEvent>();
   const end = streams.open(silent);
   await settle();
   for (let port = 0; port < 40; port++) tell(change('create', port));
@@ -121,7 +95,7 @@ t.test('one that reads nothing at all is hung up on', async (t) => {
   t.notMatch(silent.text, /lost/);
 
   operator.present = Array.from({ length: 1000 }, (_, port) => change('present', port));
-  const early = new Reader();
+  const early = new LineReader<SessionEvent>();
   const ended = streams.open(early);
   tell(change('create', 40_000));
   await clock.advance(999);
@@ -135,13 +109,13 @@ t.test('one that reads nothing at all is hung up on', async (t) => {
 t.test('too much happens while the present sessions are written', async (t) => {
   const { operator, clock, streams, tell } = served(400 * lineLength);
   operator.present = Array.from({ length: 256 }, (_, port) => change('present', port));
-  const reader = new Reader();
+  const reader = new LineReader<SessionEvent>();
   const end = streams.open(reader);
   for (let n = 0; n < 500; n++) tell(change('create', n));
   await settle();
   reader.take();
   t.equal(await end, 'slow');
-  t.same(reader.events.slice(256), [{ at: clock.now(), kind: 'lost', count: 500 }]);
+  t.same(reader.lines.slice(256), [{ at: clock.now(), kind: 'lost', count: 500 }]);
 });
 
 t.test('when the forwarder stops, streams end after what was told', async (t) => {

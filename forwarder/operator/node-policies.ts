@@ -7,6 +7,7 @@
 import { status } from '@grpc/grpc-js';
 import { WireError } from '../../api/errors/wire-error.js';
 import type { Logger } from '../../api/log/log.js';
+import { policyDigest } from '../../api/site/policy-digest.js';
 import type { SiteFiles } from '../../api/site/types.js';
 import { checkPolicies } from './check-policies.js';
 import type { InForce, PolicyDocument, PolicyInfo } from './operator.js';
@@ -20,6 +21,8 @@ export interface NodePoliciesOptions {
   /** Puts policies in force; resolves to the number of the generation. */
   readonly enforce: (files: SiteFiles) => Promise<number>;
   readonly log: Logger;
+  /** Called when what is told of them may be otherwise. */
+  readonly changed?: () => void;
 }
 
 /** See the head of this file. */
@@ -50,6 +53,7 @@ export class NodePolicies {
       from: applied.get(policy.name)?.policy === policy ? 'applied' : 'site',
       rules: policy.rules.length,
       classes: policy.classes.map(({ name }) => name),
+      digest: policyDigest(policy),
     }));
   }
 
@@ -58,6 +62,7 @@ export class NodePolicies {
     return this.#inLine(async () => {
       const inForce = await this.#enforce(this.#fitting(site));
       this.#site = site;
+      this.#options.changed?.();
       return inForce;
     });
   }
@@ -93,6 +98,8 @@ export class NodePolicies {
       await this.#enforce(before);
       throw reason;
     }
+    // Also which were applied is told.
+    this.#options.changed?.();
     return inForce;
   }
 

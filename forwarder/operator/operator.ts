@@ -3,9 +3,12 @@
 import type { ServicePolicy } from '../../api/site/classes.js';
 import type { SteeringPolicy } from '../../api/site/types.js';
 import type { JournalRecord } from '../quality/journal-record.js';
+import type { ChangeFollowing } from './changes.js';
 import type { FlowText } from './flow.js';
+import type { MovesAnswer } from './moves-answer.js';
 import type { QualityAnswer, QualityNews } from './quality-answer.js';
 import type { SessionChange, SessionEvent } from './session-event.js';
+import type { WiresAnswer } from './wire-answer.js';
 
 /** Who answers. */
 export interface About {
@@ -30,6 +33,8 @@ export interface PolicyInfo {
   readonly from: 'site' | 'applied';
   readonly rules: number;
   readonly classes: readonly string[];
+  /** Of its text, in short: two that say the same have the same. */
+  readonly digest: string;
 }
 
 /** Tables that came in force. */
@@ -45,6 +50,8 @@ export interface SteeredClient {
   readonly id: string;
   /** Of its Request: rules may ask for them. */
   readonly labels: Readonly<Record<string, string>>;
+  /** SPIFFE ID of the client; nothing without identities. */
+  readonly identity?: string | undefined;
   /** Of the client's interface, with a length. */
   readonly addresses: readonly string[];
 }
@@ -67,6 +74,8 @@ export interface Operator {
   readonly about: About;
   /** All of the node, those of the site's file too. */
   policies(): readonly PolicyInfo[];
+  /** All wires, those within this machine too; none where `unless` is the version of what would be told. */
+  wires(unless?: string): WiresAnswer;
   /** What is in force, in the policies' own words: the tables have only bits of it. */
   steered(): Steered;
   /** Put these over those of the same names, all at once, and keep them; what fails changes nothing. */
@@ -90,6 +99,10 @@ export interface Operator {
   quality(): QualityAnswer;
   /** Hear how good links are: at once, and whenever that changes; until disposed. */
   followLinks(told: (news: QualityNews) => void): Disposable;
+  /** Hear that something of what may be asked is otherwise, and have its versions; until disposed. */
+  followChanges(changed: () => void): ChangeFollowing;
+  /** How many sessions went from one strand to another, counted while somebody follows changes. */
+  moves(): MovesAnswer;
   /** The journal from a time of day on, in milliseconds since 1970; the setup that was in force then comes first. */
   qualityRecords(sinceMs: number): AsyncIterable<JournalRecord>;
 }

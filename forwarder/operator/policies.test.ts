@@ -57,7 +57,7 @@ function site(
 ): SiteFiles {
   const plain = { name: 'edge', trustDomain: 'edge', control: [], peers: [], vxlanPort: 4790 };
   return {
-    site: { ...plain, links, gateway: undefined },
+    site: { ...plain, links, identities: [], gateway: undefined },
     policies: policies.length === 0 ? [] : documents(...policies).map(({ policy }) => policy),
     networkServices: [],
   };

@@ -5,10 +5,12 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Logger } from '../../api/log/log.js';
 import { FieldError, parsed } from './answers.js';
+import type { ChangeStreams } from './change-streams.js';
 import { policyDocuments } from './documents.js';
 import type { EventStreams } from './event-streams.js';
 import { parseFlow } from './flow.js';
 import type { Operator } from './operator.js';
+import type { QualityNews } from './quality-answer.js';
 import type { QualityStreams } from './quality-streams.js';
 
 const text = (want: string) => z.string({ error: want }).min(1, { error: want }).max(256);
@@ -36,18 +38,28 @@ const strandBody = body({ up: z.boolean({ error: 'true or false' }) });
 const partLength = 65_536;
 const lines = 'application/x-ndjson';
 
+/** What is answered for as long as it is read. */
+export interface Streams {
+  readonly sessions: EventStreams;
+  readonly quality: QualityStreams;
+  readonly changes: ChangeStreams;
+}
+
 /** Add the routes. */
 export function addRoutes(
   server: FastifyInstance,
   operator: Operator,
-  streams: EventStreams,
-  quality: QualityStreams,
+  streams: Streams,
   log: Logger,
 ): void {
   server.get('/version', () => operator.about);
+  server.get<{ Querystring: { unless?: string } }>('/wires', (request) =>
+    operator.wires(request.query.unless),
+  );
   policyRoutes(server, operator, log);
-  eventRoute(server, streams, log);
-  qualityRoutes(server, operator, quality);
+  eventRoute(server, streams.sessions, log);
+  qualityRoutes(server, operator, streams.quality);
+  changeRoutes(server, operator, streams.changes);
 
   server.post('/pins', async (request) => {
     const { wire, strand, ...flow } = parsed(pinBody, request.body);
@@ -100,8 +112,26 @@ function eventRoute(server: FastifyInstance, streams: EventStreams, log: Logger)
   });
 }
 
+function changeRoutes(server: FastifyInstance, operator: Operator, streams: ChangeStreams): void {
+  server.get('/moves', () => operator.moves());
+
+  server.get('/changes', { exposeHeadRoute: false }, (_request, reply) => {
+    const { raw } = reply;
+    streams.open(raw, () => {
+      reply.hijack();
+      raw.writeHead(200, { 'content-type': lines, 'cache-control': 'no-store' });
+    });
+  });
+}
+
 function qualityRoutes(server: FastifyInstance, operator: Operator, streams: QualityStreams): void {
   server.get('/quality', () => operator.quality());
+
+  server.get('/links', () => {
+    const told: QualityNews[] = [];
+    operator.followLinks((news) => told.push(news))[Symbol.dispose]();
+    return told[0];
+  });
 
   server.get('/quality/watch', { exposeHeadRoute: false }, (_request, reply) => {
     const { raw } = reply;

@@ -15,6 +15,7 @@ import { clear } from '../../api/grpc/listen.js';
 import { systemClock, type Clock } from '../../api/chain/clock.js';
 import type { Logger } from '../../api/log/log.js';
 import { refusalOf, type ErrorBody } from './answers.js';
+import { ChangeStreams } from './change-streams.js';
 import { EventStreams } from './event-streams.js';
 import type { Operator } from './operator.js';
 import { QualityStreams } from './quality-streams.js';
@@ -67,16 +68,19 @@ export async function serveOperator(options: OperatorOptions): Promise<OperatorS
     const body: ErrorBody = { error: { message: `${method} ${url} is not known here` } };
     return reply.code(404).send(body);
   });
-  const streams = new EventStreams({ operator, clock: options.clock ?? systemClock });
-  const quality = new QualityStreams(operator);
-  addRoutes(server, operator, streams, quality, log);
+  const { clock = systemClock } = options;
+  const streams = {
+    sessions: new EventStreams({ operator, clock }),
+    quality: new QualityStreams(operator),
+    changes: new ChangeStreams(operator, clock),
+  };
+  addRoutes(server, operator, streams, log);
   await server.ready();
   await listen(server.server, path);
   log.info({ path }, 'operator socket');
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    streams.close();
-    quality.close();
+    for (const one of Object.values(streams)) one.close();
     await closed(server.server);
     await server.close();
   };

@@ -48,6 +48,8 @@ export interface WatcherOptions {
   readonly usage: UsageFile;
   /** Called after each step. */
   readonly judged?: () => void;
+  /** Called where what is said of strands is otherwise than before, beside figures. */
+  readonly changed?: () => void;
   readonly clock: Clock;
   readonly log: Logger;
   /** CLOCK_MONOTONIC in nanoseconds. */
@@ -196,6 +198,8 @@ export class Watcher implements Disposable {
     this.#options.journal.write(records);
     this.#tell(events);
     this.#options.judged?.();
+    // A setup, too: there are other strands.
+    if (records.some(({ type }) => type !== 'sample')) this.#options.changed?.();
     usage.keep(wallMs, () => meteredStrands(plane.strands, strands));
   }
 

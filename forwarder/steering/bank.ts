@@ -9,6 +9,7 @@ import type { CompiledRules } from './compile.js';
 import type { Peer } from './peers.js';
 import type { Plane } from './plane.js';
 import { levelsOf } from './slots.js';
+import type { SteeredWire } from './wire.js';
 
 /** The rule set of one service. */
 export interface RuleSet {
@@ -25,7 +26,7 @@ export interface RuleSet {
 export interface LabelledWire {
   readonly number: number;
   readonly ruleSet: number;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly wire: Pick<SteeredWire, 'labels' | 'identity'>;
 }
 
 /** All that a bank holds. */
@@ -78,12 +79,12 @@ export function addWire(plane: Plane, bank: number, wire: LabelledWire, ruleSet:
 
 function wireRules(
   bank: number,
-  { number, ruleSet, labels }: LabelledWire,
+  { number, ruleSet, wire: { labels, identity } }: LabelledWire,
   byId: ReadonlyMap<number, RuleSet>,
 ) {
   const compiled = byId.get(ruleSet)?.compiled;
   if (compiled === undefined || (compiled.dimensionsMask & labelled) === 0) return [];
-  return [[{ wire: number, bank }, { word: compiled.labelBits(labels) }] as const];
+  return [[{ wire: number, bank }, { word: compiled.labelBits(labels, identity) }] as const];
 }
 
 function writeRuleSet(

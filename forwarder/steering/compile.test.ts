@@ -22,6 +22,7 @@ function policyOf(...matches: Partial<RuleMatch>[]): SteeringPolicy {
     sources: [],
     destinations: [],
     clientLabels: {},
+    identities: [],
   };
   return {
     name: 'test',
@@ -201,6 +202,25 @@ t.test('1,023 rules, and no more', (t) => {
   const compiled = compile(policyOf(...most));
   t.equal(rulesIn(compiled.exact.get(1) ?? []).at(-1), 1022);
   t.throws(() => compile(policyOf(...most, match)), /at most 1023 rules/);
+  t.end();
+});
+
+t.test('a client is whom its certificate names, whatever its labels say', (t) => {
+  const { labelBits, dimensionsMask } = compile(
+    policyOf(
+      { identities: ['spiffe://edge.example/nsc/*', 'spiffe://cloud.example/**'] },
+      { identities: ['spiffe://edge.example/nsc/a'], clientLabels: { app: 'sip' } },
+      { dscp: [46] },
+    ),
+  );
+  t.ok(dimensionsMask & (1 << dimensions.labels));
+  const of = (identity?: string, labels = {}) => rulesIn(labelBits(labels, identity));
+  t.strictSame(of('spiffe://edge.example/nsc/a'), [0, 2]);
+  t.strictSame(of('spiffe://edge.example/nsc/a', { app: 'sip' }), [0, 1, 2]);
+  t.strictSame(of('spiffe://edge.example/nsc/a/b', { app: 'sip' }), [2]);
+  t.strictSame(of('spiffe://cloud.example/a/b'), [0, 2]);
+  const lie = { identity: 'spiffe://edge.example/nsc/a', app: 'sip' };
+  t.strictSame(of(undefined, lie), [2], 'labels prove nothing');
   t.end();
 });
 

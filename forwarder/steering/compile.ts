@@ -3,6 +3,7 @@
  * A policy as the tables of `wire.h`: for each field of a packet the set of
  * rules that it fits. Pure; `test/bpf/model.ts` says the same without tables.
  */
+import { spiffePattern, type SpiffePattern } from '../../api/identity/spiffe-id.js';
 import { classNames } from '../../api/site/classes.js';
 import type { RuleMatch, SteeringPolicy } from '../../api/site/types.js';
 import { dimensions, limits, noMark } from '../../bpf/loader/layout.js';
@@ -33,8 +34,11 @@ export interface CompiledRules {
   readonly criteria: readonly Criterion[];
   /** By DSCP, and by 64 + IP protocol; what is not in it is not looked up. */
   readonly exact: ReadonlyMap<number, readonly bigint[]>;
-  /** The rules that labels of a client allow. */
-  readonly labelBits: (labels: Readonly<Record<string, string>>) => readonly bigint[];
+  /** The rules that labels and the SPIFFE ID of a client allow; it has none where not given. */
+  readonly labelBits: (
+    labels: Readonly<Record<string, string>>,
+    identity?: string,
+  ) => readonly bigint[];
 }
 
 /** Where protocols begin in the map `exact`. */
@@ -57,7 +61,10 @@ export function compile(policy: SteeringPolicy): CompiledRules {
   ];
   const dscp = exactField('dscp', protocolsAt, 0, matches);
   const protocol = exactField('protocols', limits.exact - protocolsAt, protocolsAt, matches);
-  const labelled = matches.some(({ clientLabels }) => Object.keys(clientLabels).length > 0);
+  const labelled = matches.some(
+    ({ clientLabels, identities }) => Object.keys(clientLabels).length + identities.length > 0,
+  );
+  const patterns = matches.map(({ identities }) => identities.map((one) => spiffePattern(one)));
   const used = [
     ...fields.map(({ dimension }) => dimension),
     ...(dscp.size > 0 ? [dimensions.dscp] : []),
@@ -76,7 +83,14 @@ export function compile(policy: SteeringPolicy): CompiledRules {
       entries.map(({ length, data, bits }) => ({ dimension, length, data, bits: wordsOf(bits) })),
     ),
     exact: new Map([...dscp, ...protocol]),
-    labelBits: (labels) => wordsOf(allowedBy(labels, matches)),
+    labelBits: (labels, identity) => {
+      const bits = noRules();
+      for (const [at, { clientLabels }] of matches.entries()) {
+        const fits = hasLabels(labels, clientLabels) && isOneOf(identity, patterns[at] ?? []);
+        if (fits) addRule(bits, at);
+      }
+      return wordsOf(bits);
+    },
   };
 }
 
@@ -156,10 +170,16 @@ function isEmpty(match: RuleMatch): boolean {
   return Object.values(match).every((one: object) => Object.keys(one).length === 0);
 }
 
-function allowedBy(labels: Readonly<Record<string, string>>, matches: Matches): RuleBits {
-  return bitsOf(matches, ({ clientLabels }) =>
-    Object.entries(clientLabels).every(
-      ([key, value]) => Object.hasOwn(labels, key) && labels[key] === value,
-    ),
+function hasLabels(
+  labels: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(wanted).every(
+    ([key, value]) => Object.hasOwn(labels, key) && labels[key] === value,
   );
+}
+
+function isOneOf(identity: string | undefined, patterns: readonly SpiffePattern[]): boolean {
+  if (patterns.length === 0) return true;
+  return identity !== undefined && patterns.some((one) => one.matches(identity));
 }

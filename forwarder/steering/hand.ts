@@ -24,20 +24,32 @@ export interface HandOptions {
   readonly folder: string;
   /** Of the client's interface; none where the wire is not known. */
   readonly addressesOf: (wire: string) => readonly string[];
+  readonly wires: Operator['wires'];
+  readonly followChanges: Operator['followChanges'];
+  readonly moves: Operator['moves'];
 }
 
 /** The operator of a running forwarder. */
 export function hand(options: HandOptions): Operator {
   const { about, steering, policies, feed, watcher, news, folder, addressesOf } = options;
+  const { wires, followChanges, moves } = options;
   const { sessions } = steering;
   return {
     about,
+    wires,
+    followChanges,
+    moves,
     policies: () => policies.all,
 
     steered: () => ({
       generation: steering.plane.generation,
       services: servicesOf(policies.files),
-      wires: steering.wires.map(({ id, labels }) => ({ id, labels, addresses: addressesOf(id) })),
+      wires: steering.wires.map(({ id, labels, identity }) => ({
+        id,
+        labels,
+        identity,
+        addresses: addressesOf(id),
+      })),
     }),
 
     applyPolicies: (documents) => policies.apply(documents),

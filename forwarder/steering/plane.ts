@@ -15,6 +15,7 @@ import * as layout from '../../bpf/loader/layout.js';
 import type { BpfMap } from '../../bpf/loader/map.js';
 import { RingBuffer, type RingOptions } from '../../bpf/loader/ring.js';
 import { objectPath } from '../../bpf/loader/objects.js';
+import type { EventsWanted } from './session-feed.js';
 import { StrandWords } from './strand-words.js';
 import { Table } from './table.js';
 
@@ -154,12 +155,15 @@ export class Plane implements Disposable {
     return new Map(own.map(([key, text]) => [Number(key.slice(prefix.length)), parse(text)]));
   }
 
-  /** Whether the programs tell what happens to sessions. */
-  get eventsWanted(): boolean {
-    return this.#control.load32(0, layout.control.offsets.events) !== 0;
+  /** What the programs tell of sessions. */
+  get eventsWanted(): EventsWanted {
+    const word = this.#control.load32(0, layout.control.offsets.events);
+    if (word === layout.eventsWanted.none) return 'none';
+    return word === layout.eventsWanted.moves ? 'moves' : 'all';
   }
-  set eventsWanted(wanted: boolean) {
-    this.#control.store32(0, layout.control.offsets.events, wanted ? 1 : 0);
+  set eventsWanted(wanted: EventsWanted) {
+    const word = layout.eventsWanted[wanted];
+    this.#control.store32(0, layout.control.offsets.events, word);
   }
 
   /** What the programs tell of sessions; at rest. */

@@ -7,7 +7,8 @@ import { ManualClock } from '../../test/doubles/manual-clock.js';
 import { parseFlow } from '../operator/flow.js';
 import type { SessionEvent } from '../operator/session-event.js';
 import { Epoch } from './epoch.js';
-import { SessionFeed, type EventSource } from './session-feed.js';
+import { MoveCounting } from './session-moves.js';
+import { SessionFeed, type EventSource, type EventsWanted } from './session-feed.js';
 
 const flow = { protocol: 'tcp', source: '172.16.0.1:40000', destination: '10.60.0.10:80' };
 const six = { protocol: 'udp', source: '[fd00::1]:5060', destination: '[fd60::9]:5060' };
@@ -34,7 +35,7 @@ type MapEntries = readonly (readonly [key: Buffer, value: Buffer])[];
 
 /** A plane whose ring buffer the test fills. */
 class TestSource implements EventSource {
-  eventsWanted = false;
+  eventsWanted: EventsWanted = 'none';
   generation = 7;
   lost = 0;
   reading = false;
@@ -198,9 +199,9 @@ t.test('the sessions that are there: only open ones, of wires that are there', (
 t.test('nothing is wanted while nobody follows', (t) => {
   const { plane, heard, feed, told } = followed();
   const ours = feed();
-  t.match(plane, { eventsWanted: false, reading: true }, 'what was left over goes');
+  t.match(plane, { eventsWanted: 'none', reading: true }, 'what was left over goes');
   const [one, other] = [ours.follow(told), ours.follow(told)];
-  t.equal(plane.eventsWanted, true);
+  t.equal(plane.eventsWanted, 'all');
   plane.lost = 3;
   plane.onRecords(record(flow, { kind: eventKinds.create }), false);
   t.match(heard, [
@@ -211,9 +212,9 @@ t.test('nothing is wanted while nobody follows', (t) => {
   ]);
   one[Symbol.dispose]();
   one[Symbol.dispose]();
-  t.equal(plane.eventsWanted, true, 'another one does');
+  t.equal(plane.eventsWanted, 'all', 'another one does');
   other[Symbol.dispose]();
-  t.match(plane, { eventsWanted: false, reading: true });
+  t.match(plane, { eventsWanted: 'none', reading: true });
   plane.lost = 5;
   plane.onRecords(record(flow, { kind: eventKinds.create }), false);
   ours.follow(told);
@@ -224,23 +225,86 @@ t.test('nothing is wanted while nobody follows', (t) => {
 
 t.test('what happened while no forwarder ran waits for who comes in time', async (t) => {
   const { plane, clock, feed, told } = followed({ graceMs: 5_000 });
-  plane.eventsWanted = true;
+  plane.eventsWanted = 'all';
   const first = feed();
   t.equal(plane.reading, false, 'it stays in the ring buffer');
   await clock.advance(4_999);
   const following = first.follow(told);
   t.equal(plane.reading, true);
   await clock.advance(10_000);
-  t.equal(plane.eventsWanted, true);
+  t.equal(plane.eventsWanted, 'all');
   first[Symbol.dispose]();
   following[Symbol.dispose]();
-  t.match(plane, { eventsWanted: true, closed: true }, 'the next life is told what comes now');
+  t.match(plane, { eventsWanted: 'all', closed: true }, 'the next life is told what comes now');
   t.throws(() => first.follow(told), { code: status.UNAVAILABLE });
 
   plane.reading = false;
   feed();
   await clock.advance(5_000);
-  t.match(plane, { eventsWanted: false, reading: true }, 'nobody came back');
+  t.match(plane, { eventsWanted: 'none', reading: true }, 'nobody came back');
+  t.equal(clock.timers, 0);
+});
+
+t.test('who counts moves has the programs tell of nothing else', async (t) => {
+  const { plane, clock, feed, told } = followed({ graceMs: 5_000 });
+  const ours = feed();
+  let changed = 0;
+  const moves = new MoveCounting({ feed: ours, meanings: plane });
+  const counting = moves.begin(() => void changed++);
+  t.match(plane, { eventsWanted: 'moves', reading: true });
+  t.equal(changed, 1, 'it begins anew');
+  const { epoch } = moves.answer;
+  plane.lost = 2;
+  plane.onRecords(
+    Buffer.concat([
+      record(flow, { kind: eventKinds.create }),
+      record(flow, { kind: eventKinds.move, from: 1, strand: 2 }),
+      record(ping, { kind: eventKinds.move, from: 1, strand: 2 }),
+      record(six, { kind: eventKinds.move, from: 8, strand: 77 }),
+      record(flow, { kind: eventKinds.close }),
+    ]),
+    false,
+  );
+  const old = { strand: 'old-cloud/wan0', link: 'old' };
+  t.same(moves.answer, {
+    ...{ epoch, lost: 2 },
+    moves: [
+      { from: fibre, to: lte, sessions: 2 },
+      { from: old, to: { strand: '#77', link: '' }, sessions: 1 },
+    ],
+  });
+  t.equal(changed, 2);
+  plane.onRecords(record(flow, { kind: eventKinds.create }), false);
+  t.equal(changed, 2, 'that is none');
+
+  const following = ours.follow(told);
+  t.equal(plane.eventsWanted, 'all');
+  plane.onRecords(record(flow, { kind: eventKinds.move, from: 1, strand: 2 }), false);
+  t.match(moves.answer.moves, [{ sessions: 3 }, {}], 'both hear it');
+  following[Symbol.dispose]();
+  t.equal(plane.eventsWanted, 'moves');
+  counting[Symbol.dispose]();
+  t.equal(plane.eventsWanted, 'none');
+  using again = moves.begin(() => undefined);
+  t.not(moves.answer.epoch, epoch);
+  t.same(moves.answer.moves, [], 'from zero');
+
+  ours[Symbol.dispose]();
+  t.match(plane, { eventsWanted: 'moves', closed: true }, 'the next life counts what comes now');
+  again[Symbol.dispose]();
+  t.equal(plane.eventsWanted, 'moves');
+  t.throws(() => ours.count(() => undefined), { code: status.UNAVAILABLE });
+
+  plane.reading = false;
+  feed().count(() => undefined);
+  t.match(plane, { eventsWanted: 'moves', reading: true }, 'who counts need not wait for anybody');
+
+  plane.eventsWanted = 'all';
+  plane.reading = false;
+  feed().count(() => undefined);
+  t.match(plane, { eventsWanted: 'all', reading: false }, 'what waits for a reader of all waits');
+  await clock.advance(5_000);
+  t.match(plane, { eventsWanted: 'moves', reading: true }, 'nobody came');
   t.equal(clock.timers, 0);
 });
 
@@ -251,7 +315,7 @@ t.test('so many readers and no more; one that cannot be served leaves nothing', 
     throw new RangeError('no memory');
   };
   t.throws(() => ours.follow(told), RangeError);
-  t.equal(plane.eventsWanted, false);
+  t.equal(plane.eventsWanted, 'none');
   plane.tables.sessions4.map.packed = () => packed([]);
   const all = Array.from({ length: 16 }, () => ours.follow(told));
   t.throws(() => ours.follow(told), { code: status.RESOURCE_EXHAUSTED, message: /^16 readers/ });

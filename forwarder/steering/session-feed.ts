@@ -4,12 +4,15 @@
  * nothing while nobody does, and nothing is kept here: what nobody has read yet
  * waits in the ring buffer.
  *
+ * Who only counts moves has the programs tell of those alone, which is nothing as long as links are well.
+ *
  * Leaves: the wish to be told, where somebody followed. What happens until the
- * next life waits for whoever follows there within `graceMs`.
+ * next life waits for whoever follows there within `graceMs`; it is not read for who counts before that.
  */
 import { status } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../api/chain/clock.js';
 import { WireError } from '../../api/errors/wire-error.js';
+import type { eventsWanted } from '../../bpf/loader/layout.js';
 import type { RingBuffer, RingOptions } from '../../bpf/loader/ring.js';
 import type { Following } from '../operator/operator.js';
 import type { SessionEvent } from '../operator/session-event.js';
@@ -17,10 +20,13 @@ import { Epoch, monotonicNs } from './epoch.js';
 import { presentSessions, type PresentSource } from './present-sessions.js';
 import { SessionText } from './session-text.js';
 
+/** What the programs tell of sessions. */
+export type EventsWanted = keyof typeof eventsWanted;
+
 /** What of the plane is used. */
 export interface EventSource extends PresentSource {
-  /** Whether the programs tell what happens. */
-  eventsWanted: boolean;
+  /** What the programs tell. */
+  eventsWanted: EventsWanted;
   /** The ring buffer, at rest. */
   events(
     options: Omit<RingOptions, 'recordSize'>,
@@ -39,6 +45,8 @@ export interface SessionFeedOptions {
 }
 
 type Told = (events: readonly SessionEvent[]) => void;
+/** Records of `layout.event`, moves among them, and how many were lost. */
+type Counted = (records: Buffer, lost: number) => void;
 
 const mostFollowers = 16;
 const usualGraceMs = 30_000;
@@ -49,6 +57,7 @@ export class SessionFeed implements Disposable {
   readonly #epoch: Epoch;
   readonly #ring: ReturnType<EventSource['events']>;
   readonly #followers = new Set<Told>();
+  readonly #counters = new Set<Counted>();
   #grace: Timer | undefined;
   #closed = false;
 
@@ -58,8 +67,13 @@ export class SessionFeed implements Disposable {
     this.#epoch = new Epoch(clock, monotonic);
     const onRecords = (records: Buffer): void => this.#take(records);
     this.#ring = plane.events({ clock, onRecords });
-    if (plane.eventsWanted) this.#grace = clock.after(graceMs, () => this.#rest());
-    else this.#ring.read();
+    if (plane.eventsWanted === 'none') this.#ring.read();
+    else {
+      this.#grace = clock.after(graceMs, () => {
+        this.#grace = undefined;
+        this.#rest();
+      });
+    }
   }
 
   /** As the operator offers it. */
@@ -77,9 +91,9 @@ export class SessionFeed implements Disposable {
       },
     };
     this.#followers.add(follower);
-    this.#grace?.cancel();
+    this.#endGrace();
     // First: what happens from now on is told, what was before is among those that are read below.
-    this.#plane.eventsWanted = true;
+    this.#plane.eventsWanted = 'all';
     try {
       const present = presentSessions(this.#plane, this.#epoch.now());
       this.#ring.read();
@@ -90,23 +104,50 @@ export class SessionFeed implements Disposable {
     }
   }
 
+  /** Hear of the moves alone, as records, until disposed. */
+  count(counted: Counted): Disposable {
+    if (this.#closed) throw new WireError(status.UNAVAILABLE, 'the forwarder is stopping');
+    const counter: Counted = (records, lost) => counted(records, lost);
+    this.#counters.add(counter);
+    // What waits for who follows all of it waits on.
+    const isAwaited = this.#grace !== undefined && this.#plane.eventsWanted === 'all';
+    if (!isAwaited) {
+      this.#endGrace();
+      this.#rest();
+    }
+    return {
+      [Symbol.dispose]: () => {
+        const isLast = this.#counters.delete(counter) && this.#counters.size === 0;
+        if (isLast && this.#grace === undefined && !this.#closed) this.#rest();
+      },
+    };
+  }
+
   /** What has not been read is left to the next life. */
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#grace?.cancel();
+    this.#endGrace();
     this.#ring[Symbol.dispose]();
     this.#followers.clear();
+    this.#counters.clear();
   }
 
-  /** Nobody follows: what is left is read and forgotten. */
+  #endGrace(): void {
+    this.#grace?.cancel();
+    this.#grace = undefined;
+  }
+
+  /** No more than somebody wants to hear; where nobody does, what is left is read and forgotten. */
   #rest(): void {
-    this.#plane.eventsWanted = false;
+    if (this.#followers.size > 0) return;
+    this.#plane.eventsWanted = this.#counters.size > 0 ? 'moves' : 'none';
     this.#ring.read();
   }
 
   #take(records: Buffer): void {
     const count = this.#plane.takeLost();
+    for (const counter of [...this.#counters]) counter(records, count);
     if (this.#followers.size === 0) return;
     this.#epoch.look();
     const events: SessionEvent[] = new SessionText(this.#plane).changes(records, this.#epoch);

@@ -229,7 +229,7 @@ export class Steering {
     // The program first: without an entry it lets nothing through.
     const attachment = await this.plane.attach('wire_tx', wire.port.ifindex);
     this.plane.setName('wire', number, wireName(wire));
-    const labelled = { number, ruleSet: ruleSet.id, labels: wire.labels };
+    const labelled = { number, ruleSet: ruleSet.id, wire };
     if (!this.#adopting) addWire(this.plane, this.#bank, labelled, ruleSet);
     enterWire(this.plane, number, wireEntry(wire, ruleSet.id, peer.id));
     this.#wires.set(wire.id, { number, wire, ruleSet: ruleSet.id, attachment });
@@ -282,7 +282,7 @@ export class Steering {
   }
 
   #content(): BankContent {
-    const wires = [...this.#wires.values()].map((one) => ({ ...one, labels: one.wire.labels }));
+    const wires = [...this.#wires.values()];
     return { ruleSets: this.#ruleSets.all, peers: this.peers.all, wires };
   }
 

@@ -12,6 +12,8 @@ export interface SteeredWire {
   /** As this site calls it, without a site's name. */
   readonly service: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** SPIFFE ID of the client, as tokens prove it; nothing without identities. */
+  readonly identity: string | undefined;
   /** We choose the strand; the other side follows. */
   readonly leader: boolean;
   readonly ethernet: boolean;

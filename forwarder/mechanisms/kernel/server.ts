@@ -7,6 +7,7 @@
  * Where: in `mechanisms`, before `connect`; `wire` uses what it finds out.
  * Leaves: nothing.
  */
+import type { Call } from '../../../api/chain/call.js';
 import type { Step } from '../../../api/chain/element.js';
 import {
   interfaceNameFault,
@@ -31,12 +32,27 @@ export function kernelServer(namespaces: Namespaces): Step {
       const spare = interfaceNameFor(connection.networkService, connection.id);
       const mechanism = named(connection.mechanism, spare);
       metricIn(mechanism, 'mechanism');
+      lend(call, namespaces, mechanism);
       call.state.set(clientSocket, await socketOf(namespaces, mechanism, 'mechanism'));
       return next(call, { ...request, connection: { ...connection, mechanism } });
     },
 
-    close: () => Promise.resolve(),
+    close(call, { mechanism }) {
+      lend(call, namespaces, mechanism);
+      return Promise.resolve();
+    },
   };
+}
+
+/** Where the call has the namespace's descriptor, it is found by that. */
+export function lend(
+  call: Call,
+  namespaces: Namespaces,
+  mechanism: Pick<Mechanism, 'parameters'> | undefined,
+): void {
+  const url = mechanism?.parameters[kernel.inodeUrl];
+  const fd = url === undefined ? undefined : call.files?.get(url);
+  if (fd !== undefined) namespaces.lend(fd);
 }
 
 /** The mechanism with an interface name, `spare` where it came with none. */
