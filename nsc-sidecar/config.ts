@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The client's environment: cmd-nsc's variables and our own. */
-import { common, groups, place } from '../api/env/common.js';
+import { common, groups, place, probed, site } from '../api/env/common.js';
 import { duration } from '../api/env/duration.js';
 import { labelsEquals } from '../api/env/list.js';
 import { boolean, name, oneOf, text } from '../api/env/text.js';
 import type { Table, Values } from '../api/env/table.js';
 import { url } from '../api/env/urls.js';
-import { networkServices } from './network-service-url.js';
+import { networkServices } from '../api/annotation/network-service-url.js';
 
 const comesWithDns = 'DNS for clients comes in a later version';
 
@@ -52,8 +52,10 @@ export const table = {
     default: 'any',
     description: 'The client is ready when any of its wires is up, or when all of them are.',
   }),
+  WANWIRE_HOLD: site.WANWIRE_HOLD,
   ...place,
   ...common,
+  ...probed,
   NSM_LABELS: labelsEquals({
     default: '',
     description: 'Labels of the client.',

@@ -6,7 +6,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { Element } from '../api/chain/element.js';
 import { readEnvironment } from '../api/env/read-environment.js';
 import { ConnectionEventType, State, type ConnectionEvent } from '../api/gen/connection.js';
@@ -16,6 +15,7 @@ import { start as startManager } from '../manager/main.js';
 import { endpoint, type Endpoint } from '../nse/endpoint.js';
 import { table, type Config } from './config.js';
 import { start } from './main.js';
+import { command as built } from '../test/stage/command.js';
 
 const log = silentLogger();
 
@@ -165,7 +165,7 @@ t.test('a manager that may not be dialled is refused at start', async (t) => {
 
 t.test('the process waits for its manager, and ends when told', async (t) => {
   const socket = `unix://${folderOf(t)}/nobody.sock`;
-  const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+  const command = built();
   const child = spawn(process.execPath, [command, 'nsc'], {
     env: {
       WANWIRE_INSECURE: 'true',

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The process `wanwire nsc`: the wires of one pod, asked for, kept and closed. */
 import { systemClock, type Clock } from '../api/chain/clock.js';
-import { begin } from '../api/elements/begin.js';
 import { ConnectionEvents } from '../api/elements/connection-events.js';
-import { ownNamespaceUrl } from '../api/elements/kernel-mechanism.js';
-import { developmentTokens } from '../api/elements/tokens.js';
 import {
   MonitorScopeSelector,
   type Connection,
   type ConnectionEvent,
 } from '../api/gen/connection.js';
-import { channels } from '../api/grpc/dial.js';
+import { openSecurity } from '../api/identity/security.js';
 import type { Logger } from '../api/log/log.js';
+import { assemble } from './assemble.js';
 import { clientChain } from './chain.js';
 import type { Config } from './config.js';
 import { liveness } from './liveness.js';
-import { recall } from './recall.js';
-import { Wire } from './wire.js';
 
 /** How a client is started. */
 export interface StartOptions {
@@ -50,8 +46,13 @@ export async function start(
   { signal, onChange, clock = systemClock }: StartOptions = {},
 ): Promise<Client> {
   signal?.throwIfAborted();
-  const parts = assemble(config, log, clock);
-  const { events, wires, peers } = parts;
+  const { NSM_NAME: name } = config;
+  const security = await openSecurity(config, { name, log, clock, signal });
+  const events = new ConnectionEvents();
+  const { wires, peers } = assemble({
+    ...{ config, security, clock, log },
+    chain: (parts) => clientChain({ ...parts, events, heal: healing(config, log) }),
+  });
   // A client that waits for its manager has neither sockets nor timers that keep a process up.
   const alive = setInterval(() => undefined, longestTimerMs);
   const stop = new AbortController();
@@ -60,6 +61,7 @@ export async function start(
     await Promise.all(wires.map((wire) => wire.close(closeMs)));
     stop.abort();
     peers[Symbol.dispose]();
+    security[Symbol.dispose]();
     clearInterval(alive);
   };
   const closeOnce = (): Promise<void> => (closing ??= close());
@@ -85,57 +87,13 @@ export async function start(
   };
 }
 
-interface Parts {
-  readonly events: ConnectionEvents;
-  readonly wires: readonly Wire[];
-  readonly peers: Disposable;
-}
-
-function assemble(config: Config, log: Logger, clock: Clock): Parts {
-  const { NSM_NAME: name, NSM_CONNECT_TO: url, NSM_DIAL_TIMEOUT: timeoutMs } = config;
-  const tokens = developmentTokens(name, config.NSM_MAX_TOKEN_LIFETIME, clock);
-  const insecure = config.WANWIRE_INSECURE;
-  const peers = channels({ dialTimeoutMs: timeoutMs, insecure, log, clock });
-  // A URL that will never do is a mistake now, not a wire that is tried for ever.
-  peers.acquire(url)[Symbol.dispose]();
-  const events = new ConnectionEvents();
-  const begun = begin({ attemptMs: config.NSM_REQUEST_TIMEOUT });
+function healing(config: Config, log: Logger) {
   const checkMs = config.NSM_LIVENESS_CHECK_TIMEOUT;
-  const chain = clientChain({
-    name,
-    begin: begun,
-    events,
-    info: {
-      nodeName: config.NODE_NAME,
-      podName: config.POD_NAME,
-      clusterName: config.CLUSTER_NAME,
-    },
-    connectTo: url,
-    heal: {
-      intervalMs: config.NSM_LIVENESS_CHECK_INTERVAL,
-      timeoutMs: checkMs + livenessGraceMs,
-      liveness: config.NSM_LIVENESS_CHECK_ENABLED
-        ? liveness({ timeoutMs: checkMs, log })
-        : undefined,
-    },
-    namespaceUrl: ownNamespaceUrl(),
-    channels: peers,
-    tokens,
-  });
-  const known = { channels: peers, url, tokens, timeoutMs, clock, log };
-  const options = {
-    chain,
-    adopt: (connection: Connection) => begun.adopt(connection),
-    recall: (id: string, signal: AbortSignal) => recall(known, id, signal),
-    requestTimeoutMs: config.NSM_REQUEST_TIMEOUT,
-    clock,
-    log,
+  return {
+    intervalMs: config.NSM_LIVENESS_CHECK_INTERVAL,
+    timeoutMs: checkMs + livenessGraceMs,
+    liveness: config.NSM_LIVENESS_CHECK_ENABLED ? liveness({ timeoutMs: checkMs, log }) : undefined,
   };
-  // Where several lead to one place, the first in the list is preferred.
-  const wires = config.NSM_NETWORK_SERVICES.map(
-    (wish, at) => new Wire(`${name}-${String(at)}`, wish, { ...options, metric: at }),
-  );
-  return { events, wires, peers };
 }
 
 async function tell(

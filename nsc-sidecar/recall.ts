@@ -7,7 +7,6 @@ import { atIndex, pathOf } from '../api/chain/connection.js';
 import type { Clock } from '../api/chain/clock.js';
 import { Deadline } from '../api/chain/deadline.js';
 import { kernel } from '../api/elements/kernel-mechanism.js';
-import { tokenMetadata, type Tokens } from '../api/elements/tokens.js';
 import {
   MonitorConnectionService,
   MonitorScopeSelector,
@@ -21,7 +20,6 @@ export interface RecallOptions {
   readonly channels: Channels;
   /** The manager's URL. */
   readonly url: string;
-  readonly tokens: Tokens;
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -33,13 +31,12 @@ export async function recall(
   id: string,
   signal: AbortSignal,
 ): Promise<Connection | undefined> {
-  const { channels, url, tokens, timeoutMs, clock, log } = options;
+  const { channels, url, timeoutMs, clock, log } = options;
   using deadline = new Deadline(clock, timeoutMs, signal);
   try {
     using channel = channels.acquire(url);
     const selector = MonitorScopeSelector.fromPartial({ pathSegments: [{ id }] });
-    const metadata = tokenMetadata(tokens.issue());
-    const asked = { signal: deadline.signal, metadata };
+    const asked = { signal: deadline.signal };
     const { monitorConnections } = MonitorConnectionService;
     for await (const event of channel.stream(monitorConnections, selector, asked)) {
       const known = Object.values(event.connections).find((found) => isOurs(found, id));

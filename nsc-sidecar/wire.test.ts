@@ -10,7 +10,7 @@ import { Connection, State } from '../api/gen/connection.js';
 import { silentLogger } from '../api/log/log.js';
 import { recording } from '../test/doubles/elements.js';
 import { ManualClock, settle } from '../test/doubles/manual-clock.js';
-import { parseNetworkServiceUrl } from './network-service-url.js';
+import { parseNetworkServiceUrl } from '../api/annotation/network-service-url.js';
 import { Wire } from './wire.js';
 
 const known = Connection.fromPartial({
@@ -171,4 +171,24 @@ t.test('closing during a pause, and without ever asking', async (t) => {
   await idle.wire.close(1_000);
   t.strictSame([...closes, ...idle.closes], []);
   t.equal(clock.timers, 0);
+});
+
+t.test('an attempt that had too little time leaves more to the next one', async (t) => {
+  const { wire, clock, requests } = stage({ waits: true });
+  const opening = t.rejects(wire.open());
+  await settle();
+  t.equal(requests.length, 1);
+  for (const [at, [triedMs, pauseMs]] of [
+    [15_000, 200],
+    [30_000, 400],
+    [60_000, 800],
+    [60_000, 1_600],
+  ].entries()) {
+    await clock.advance((triedMs ?? 0) + (pauseMs ?? 0) - 1);
+    t.equal(requests.length, at + 1);
+    await clock.advance(1);
+    t.equal(requests.length, at + 2);
+  }
+  await wire.close(1_000);
+  await opening;
 });

@@ -11,7 +11,7 @@ import { State } from '../api/chain/state.js';
 import { kernel, kernelMechanism } from '../api/elements/kernel-mechanism.js';
 import { Connection, State as ConnectionState } from '../api/gen/connection.js';
 import type { Logger } from '../api/log/log.js';
-import type { NetworkServiceUrl } from './network-service-url.js';
+import type { NetworkServiceUrl } from '../api/annotation/network-service-url.js';
 
 /** What a wire needs. */
 export interface WireOptions {
@@ -29,6 +29,8 @@ export interface WireOptions {
 
 const firstPauseMs = 200;
 const longestPauseMs = 5_000;
+/** How often an attempt that had too little time doubles that of the next one. */
+const mostDoublings = 2;
 
 /** See the head of this file. */
 export class Wire {
@@ -39,12 +41,25 @@ export class Wire {
   readonly #stop = new AbortController();
   #asking: Promise<void> | undefined;
   #failures = 0;
+  /** Attempts that ended because their time was over. */
+  #late = 0;
   #up = false;
+  #trouble = 'it was asked for, and nobody has answered yet';
 
   constructor(id: string, wish: NetworkServiceUrl, options: WireOptions) {
     this.id = id;
     this.#wish = wish;
     this.#options = options;
+  }
+
+  /** Why it is not up; nothing where it is. */
+  get trouble(): string | undefined {
+    return this.#up ? undefined : this.#trouble;
+  }
+
+  /** The network service it leads to. */
+  get service(): string {
+    return this.#wish.service;
   }
 
   /** Ask until it is up; each failure is logged. Rejects only when `close` comes first. */
@@ -80,6 +95,7 @@ export class Wire {
       } catch (reason) {
         signal.throwIfAborted();
         this.#failures++;
+        this.#trouble = reason instanceof Error ? reason.message : String(reason);
         log.warn({ ...fields, err: reason, pauseMs }, 'no wire yet');
       }
       await delay(clock, pauseMs, signal);
@@ -90,8 +106,15 @@ export class Wire {
     const { chain, clock, recall, requestTimeoutMs } = this.#options;
     // Before each: an attempt that we gave up may have been answered all the same.
     const known = await recall(this.id, this.#stop.signal);
-    using deadline = new Deadline(clock, requestTimeoutMs, this.#stop.signal);
-    await chain.request(this.#call(deadline), this.#request(known));
+    // Where all pods of a node ask at once, who gives up and begins anew makes it last longer.
+    const withinMs = requestTimeoutMs * 2 ** Math.min(this.#late, mostDoublings);
+    using deadline = new Deadline(clock, withinMs, this.#stop.signal);
+    try {
+      await chain.request(this.#call(deadline), this.#request(known));
+    } catch (reason) {
+      if (deadline.signal.aborted) this.#late++;
+      throw reason;
+    }
   }
 
   /** A refresh of what is known where that is what we want; else the mesh is to choose anew. */

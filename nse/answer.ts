@@ -4,9 +4,9 @@ import type { Clock } from '../api/chain/clock.js';
 import type { Chain, Element } from '../api/chain/element.js';
 import { ConnectionEvents } from '../api/elements/connection-events.js';
 import { ownNamespaceUrl } from '../api/elements/kernel-mechanism.js';
-import { developmentTokens } from '../api/elements/tokens.js';
 import { channels } from '../api/grpc/dial.js';
 import { serve } from '../api/grpc/serve.js';
+import type { Security } from '../api/identity/security.js';
 import type { Logger } from '../api/log/log.js';
 import type { Registries } from '../api/registry/registry.js';
 import { remoteRegistries } from '../api/registry/remote.js';
@@ -24,8 +24,9 @@ export interface AnswerOptions {
   readonly parameters?: Parameters;
   readonly connectTo?: string;
   readonly listenOn?: string;
-  readonly insecure?: boolean;
-  readonly tokenLifetimeMs?: number;
+  readonly security: Security;
+  /** How long tokens of hops further away may be over (`WANWIRE_HOLD`); not at all where not given. */
+  readonly heldMs?: number;
   /** Called with the chain before it is asked anything. */
   readonly prepare?: (chain: Chain) => Promise<void>;
   readonly clock: Clock;
@@ -41,33 +42,32 @@ export interface Answering {
 }
 
 const managerUrl = 'unix:///var/lib/networkservicemesh/nsm.io.sock';
-const tenMinutesMs = 600_000;
 /** Less than what a registry call may take, so that its failure says that nobody listens. */
 const dialTimeoutMs = 3_000;
 const graceMs = 1_000;
 
 /** Begin to answer; how to end it is added to `undo`. */
 export async function answer(options: AnswerOptions, undo: Undo): Promise<Answering> {
-  const { name, insecure = false, clock, log } = options;
-  const tokens = developmentTokens(name, options.tokenLifetimeMs ?? tenMinutesMs, clock);
-  const peers = channels({ dialTimeoutMs, insecure, log, clock });
+  const { name, security, clock, log } = options;
+  const peers = channels({ security, dialTimeoutMs, log, clock });
   undo.push(() => {
     peers[Symbol.dispose]();
   });
-  const registries = remoteRegistries(peers.acquire(options.connectTo ?? managerUrl), tokens);
+  const registries = remoteRegistries(peers.acquire(options.connectTo ?? managerUrl));
   const events = new ConnectionEvents();
   const chain = endpointChain({
     name,
-    tokens,
+    security,
     events,
     namespaceUrl: ownNamespaceUrl(),
     elements: options.elements ?? [],
     ipam: options.ipam,
+    heldMs: options.heldMs,
     parameters: options.parameters,
   });
   await options.prepare?.(chain);
   const listenOn = [options.listenOn ?? (await ownSocket(undo))];
-  const serving = await serve({ listenOn, insecure, log, clock, chain, events });
+  const serving = await serve({ listenOn, security, log, clock, chain, events });
   undo.push(() => serving.close(graceMs));
   return { urls: serving.urls, events, registries };
 }

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The endpoint's environment: cmd-nse-icmp-responder's variables; only the payload's default differs. */
 import { cidrGroups } from '../api/env/cidr.js';
-import { common, place, registryClientPolicies, site } from '../api/env/common.js';
+import {
+  common,
+  place,
+  probed,
+  registryClientPolicies,
+  site,
+  siteOptional,
+} from '../api/env/common.js';
 import { duration } from '../api/env/duration.js';
 import { labelsColon, list } from '../api/env/list.js';
 import { boolean, name, oneOf, text } from '../api/env/text.js';
@@ -58,11 +65,13 @@ export const table = {
     default: 'false',
     description: 'Unregister the endpoint at the end; otherwise its entry expires.',
   }),
+  WANWIRE_HOLD: site.WANWIRE_HOLD,
   WANWIRE_SITE_FILE: {
     ...site.WANWIRE_SITE_FILE,
     description:
       'Files of a site, a comma list, whose WAN services this endpoint then provides: names, labels and addresses follow from them.',
   },
+  ...siteOptional,
   WANWIRE_STATE_DIR: name({
     description: "Where the wires of a site's endpoint are remembered; nowhere where not set.",
   }),
@@ -72,6 +81,7 @@ export const table = {
   }),
   ...place,
   ...common,
+  ...probed,
   ...registryClientPolicies,
   NSM_IDLE_TIMEOUT: duration({
     default: '0',

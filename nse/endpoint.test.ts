@@ -8,6 +8,7 @@ import { ipOf } from '../api/chain/connection.js';
 import { readEnvironment } from '../api/env/read-environment.js';
 import type { NetworkService, NetworkServiceEndpoint } from '../api/gen/registry.js';
 import { serve } from '../api/grpc/serve.js';
+import { insecure } from '../api/identity/security.js';
 import { silentLogger } from '../api/log/log.js';
 import type { Registries, Registry } from '../api/registry/registry.js';
 import { table as clientTable } from '../nsc-sidecar/config.js';
@@ -66,7 +67,13 @@ async function registrar(t: Test): Promise<Registrar> {
     endpoints: book<NetworkServiceEndpoint>(),
   };
   const url = `unix://${folder(t)}/registry.sock`;
-  const options = { listenOn: [url], insecure: true, log, clock: systemClock, registries };
+  const options = {
+    listenOn: [url],
+    security: insecure('test'),
+    log,
+    clock: systemClock,
+    registries,
+  };
   const serving = await serve(options);
   t.teardown(() => serving.close(0));
   return { ...registries, url };
@@ -177,7 +184,7 @@ t.test(
 
 t.test('what cannot be started is refused and leaves nothing', async (t) => {
   const { url } = await registrar(t);
-  await t.rejects(endpoint({ ...description, connectTo: url, insecure: false }), /insecure/i);
+  await t.rejects(endpoint({ ...description, connectTo: url, insecure: false }), /INSECURE/);
   await t.rejects(endpoint({ ...description, connectTo: 'http://x' }), { code: 3 });
   await t.rejects(endpoint({ ...description, name: '', connectTo: url }), { code: 3 });
   const signal = AbortSignal.abort(new Error('enough'));

@@ -8,7 +8,9 @@
 import { systemClock, type Clock } from '../api/chain/clock.js';
 import type { Element } from '../api/chain/element.js';
 import type { ConnectionEvents } from '../api/elements/connection-events.js';
+import { environment } from '../api/env/read-environment.js';
 import { invalid } from '../api/errors/wire-error.js';
+import { openSecurity, type Security } from '../api/identity/security.js';
 import { pointToPoint } from '../api/ipam/point-to-point.js';
 import { silentLogger, type Logger } from '../api/log/log.js';
 import { answer } from './answer.js';
@@ -37,9 +39,13 @@ export interface EndpointOptions {
   readonly connectTo?: string;
   /** Where to listen: a unix socket in a fresh private folder where not given. */
   readonly listenOn?: string;
-  /** Allow plaintext, on unix sockets and loopback only. */
+  /** The socket of the SPIFFE agent that gives its identity: SPIFFE_ENDPOINT_SOCKET of the environment where not given. */
+  readonly agent?: string | undefined;
+  /** For development: no identity, and plaintext, on unix sockets and loopback only. */
   readonly insecure?: boolean;
-  /** How long its tokens live. */
+  /** For how long a wire of another site stands whose client cannot be heard, in milliseconds: its tokens may be over by so much. Not at all where not given. */
+  readonly heldMs?: number;
+  /** How long its tokens live, in milliseconds: ten minutes where not given. */
   readonly tokenLifetimeMs?: number;
   /** Unregister the endpoint at the end: yes where not given; otherwise its entry expires. */
   readonly unregister?: boolean;
@@ -67,7 +73,13 @@ export async function endpoint(options: EndpointOptions): Promise<Endpoint> {
   if (services.length === 0) throw invalid('services', services, 'at least one network service');
   const ipam = options.ipam ?? pointToPoint(options.prefixes ?? []);
   const { value, close } = await lifetime(signal, async (undo, mayGoOn) => {
-    const { registries, urls, events } = await answer({ ...options, ipam, clock, log }, undo);
+    const security = await securityOf(options, clock, log);
+    undo.push(() => {
+      security[Symbol.dispose]();
+    });
+    signal?.throwIfAborted();
+    const parts = { ...options, security, ipam, clock, log };
+    const { registries, urls, events } = await answer(parts, undo);
     mayGoOn();
     const registration = register(registries, { ...options, url: urls[0] ?? '' }, { clock, log });
     undo.push(() => registration.close({ unregister: options.unregister ?? true }));
@@ -75,4 +87,16 @@ export async function endpoint(options: EndpointOptions): Promise<Endpoint> {
     return { urls, events };
   });
   return { name, ...value, close, [Symbol.asyncDispose]: close };
+}
+
+const tenMinutesMs = 600_000;
+
+function securityOf(options: EndpointOptions, clock: Clock, log: Logger): Promise<Security> {
+  const { name, signal, insecure = false, tokenLifetimeMs = tenMinutesMs } = options;
+  const config = {
+    WANWIRE_INSECURE: insecure,
+    SPIFFE_ENDPOINT_SOCKET: options.agent ?? environment()['SPIFFE_ENDPOINT_SOCKET'],
+    NSM_MAX_TOKEN_LIFETIME: tokenLifetimeMs,
+  };
+  return openSecurity(config, { name, clock, log, signal });
 }

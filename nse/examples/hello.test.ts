@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { systemClock as clock } from '../../api/chain/clock.js';
 import { ipOf } from '../../api/chain/connection.js';
-import { developmentTokens } from '../../api/elements/tokens.js';
 import { readEnvironment } from '../../api/env/read-environment.js';
 import { NetworkServiceEndpoint } from '../../api/gen/registry.js';
 import { channels } from '../../api/grpc/dial.js';
+import { insecure } from '../../api/identity/security.js';
 import { silentLogger } from '../../api/log/log.js';
 import { remoteRegistries } from '../../api/registry/remote.js';
 import { start as startManager } from '../../manager/main.js';
@@ -25,9 +25,9 @@ t.test('hello is found, gives addresses and routes, greets once and says good-by
     rmSync(folder, { recursive: true });
   });
   const url = `unix://${folder}/manager.sock`;
-  const insecure = { WANWIRE_INSECURE: 'true' };
+  const plain = { WANWIRE_INSECURE: 'true' };
   const files = { WANWIRE_EXCLUDED_PREFIXES_FILE: `${folder}/none.yaml` };
-  const env = { NSM_LISTEN_ON: url, ...files, ...insecure };
+  const env = { NSM_LISTEN_ON: url, ...files, ...plain };
   const manager = await startManager(readEnvironment(managerTable, env).config, log);
   t.teardown(() => manager.close());
 
@@ -35,14 +35,11 @@ t.test('hello is found, gives addresses and routes, greets once and says good-by
   const noting = pino({}, { write: (line: string) => said.push(JSON.parse(line) as never) });
   const running = await hello(url, noting);
 
-  const peers = channels({ dialTimeoutMs: 5_000, insecure: true, log });
+  const peers = channels({ security: insecure('finder'), dialTimeoutMs: 5_000, log });
   t.teardown(() => {
     peers[Symbol.dispose]();
   });
-  const registries = remoteRegistries(
-    peers.acquire(url),
-    developmentTokens('finder', 60_000, clock),
-  );
+  const registries = remoteRegistries(peers.acquire(url));
   const find = async (): Promise<NetworkServiceEndpoint[]> => {
     const { signal } = new AbortController();
     const query = NetworkServiceEndpoint.fromPartial({ networkServiceNames: ['hello'] });
@@ -58,7 +55,7 @@ t.test('hello is found, gives addresses and routes, greets once and says good-by
     NSM_NETWORK_SERVICES: 'kernel://hello/nsm-1?app=blue',
     NSM_CONNECT_TO: found?.url,
     NSM_LIVENESS_CHECK_ENABLED: 'false',
-    ...insecure,
+    ...plain,
   });
   const client = await startClient(config, log);
   // A second life of the client asks for the wire it has: a refresh, no second greeting.

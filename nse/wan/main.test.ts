@@ -11,6 +11,7 @@ import type { Connection } from '../../api/gen/connection.js';
 import { NetworkServiceEndpoint } from '../../api/gen/registry.js';
 import { channels } from '../../api/grpc/dial.js';
 import { serve } from '../../api/grpc/serve.js';
+import { insecure } from '../../api/identity/security.js';
 import { silentLogger } from '../../api/log/log.js';
 import { registryCall, testRegistries } from '../../test/doubles/registries.js';
 import { Caller } from '../../test/stage/caller.js';
@@ -19,6 +20,7 @@ import { start } from '../main.js';
 import { gatewayParameter } from './gateway.js';
 
 const log = silentLogger();
+const security = insecure('test');
 const site = `apiVersion: wanwire.io/v1alpha1
 kind: Site
 metadata: {name: cloud}
@@ -36,8 +38,8 @@ async function stage(t: Test) {
   t.teardown(() => rmSync(folder, { recursive: true }));
   const registries = testRegistries();
   const manager = `unix://${join(folder, 'manager.sock')}`;
-  const serving = await serve({ listenOn: [manager], insecure: true, log, clock, registries });
-  const peers = channels({ dialTimeoutMs: 2_000, insecure: true, log });
+  const serving = await serve({ listenOn: [manager], security, log, clock, registries });
+  const peers = channels({ security, dialTimeoutMs: 2_000, log });
   t.teardown(async () => {
     peers[Symbol.dispose]();
     await serving.close(0);

@@ -10,6 +10,7 @@ import type { Chain } from '../../api/chain/element.js';
 import { State } from '../../api/chain/state.js';
 import { invalid } from '../../api/errors/wire-error.js';
 import type { Connection } from '../../api/gen/connection.js';
+import { openSecurity } from '../../api/identity/security.js';
 import type { Logger } from '../../api/log/log.js';
 import { watchSiteFiles } from '../../api/site/watch.js';
 import { answer } from '../answer.js';
@@ -27,6 +28,8 @@ import { Registrations } from './registrations.js';
 /** A site's endpoint that is registered and answers. */
 export interface Running {
   readonly urls: readonly string[];
+  /** It is to be started anew: there is a gateway now, or none any more, or another site's. */
+  readonly outdated?: Promise<string>;
   close(): Promise<void>;
 }
 
@@ -50,6 +53,11 @@ export async function startWan(
     if (site.gateway === undefined) {
       throw invalid('spec.gateway', undefined, `a gateway: without one ${site.name} serves nobody`);
     }
+    const security = await openSecurity(config, { name, clock, log, signal });
+    undo.push(() => {
+      security[Symbol.dispose]();
+    });
+    signal?.throwIfAborted();
     const memory = new Memory(config.WANWIRE_STATE_DIR, log);
     let changed: readonly string[] = [];
     const answering = await answer(
@@ -62,8 +70,8 @@ export async function startWan(
           changed = await takeUp(memory, chain, lifeMs, log);
         },
         connectTo: config.NSM_CONNECT_TO,
-        insecure: config.WANWIRE_INSECURE,
-        tokenLifetimeMs: lifeMs,
+        security,
+        heldMs: config.WANWIRE_HOLD,
         clock,
         log,
       },
