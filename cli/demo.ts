@@ -3,10 +3,10 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { fileURLToPath } from 'node:url';
 import { abortReason } from '../api/chain/clock.js';
-import type { Channel } from '../api/grpc/channel.js';
-import { channels } from '../api/grpc/dial.js';
-import { silentLogger } from '../api/log/log.js';
 import { World } from '../lab/world.js';
+import { Dialer } from './demo/identity.js';
+import { Cluster } from './demo/kube/cluster.js';
+import { kubeStory } from './demo/kube/play.js';
 import { localStory } from './demo/local.js';
 import { playMesh, type MeshOptions } from './demo/mesh/play.js';
 import { screen, type Screen } from './demo/screen.js';
@@ -16,7 +16,7 @@ import { unlessStopped } from './demo/unless-stopped.js';
 import { exitCodes } from './exit-codes.js';
 import { paint } from './paint.js';
 
-const wanwire = fileURLToPath(new URL('./main.js', import.meta.url));
+const wanwire = fileURLToPath(import.meta.resolve('#wanwire'));
 
 interface Options extends Omit<MeshOptions, 'wanwire' | 'signal'> {
   readonly json: boolean;
@@ -28,6 +28,7 @@ const stories: Readonly<Record<string, Play>> = {
   mesh: (_shown, options, signal) => playMesh({ ...options, wanwire, signal }),
   links: (shown, _options, signal) => playLinks(shown, signal),
   local: (shown, _options, signal) => playLocal(shown, signal),
+  kube: (shown, _options, signal) => playKube(shown, signal),
 };
 
 /** The subcommand. */
@@ -38,7 +39,9 @@ export function command(): Command {
         '  mesh   boss and minion: a request’s header decides its WAN link, through a real Envoy;\n' +
         '         the better link is cut and restored, the policy swapped, under load\n' +
         '  links  one wire over two WAN links: sessions are steered; a link is cut, mended and bad\n' +
-        '  local  the wire of one machine: request, refresh, failover between endpoints',
+        '  local  the wire of one machine: request, refresh, failover between endpoints\n' +
+        '  kube   a real cluster of one node: pods get wires by an annotation, a policy by kubectl;\n' +
+        '         the forwarder’s pod is deleted under pings (npm run demo:kube)',
     )
     .addArgument(new Argument('[story]', 'which one').choices(Object.keys(stories)).default('mesh'))
     .option('--stay', 'mesh: go on afterwards, with hints of what to try, until Ctrl-C', false)
@@ -93,9 +96,8 @@ async function demo(name: string, options: Options): Promise<number> {
 async function playLinks(shown: Screen, signal: AbortSignal): Promise<void> {
   const sites = await Sites.open(wanwire, signal, slowLab());
   try {
-    using peers = channels({ dialTimeoutMs: 2_000, insecure: true, log: silentLogger() });
-    const dial = (url: string): Channel => peers.acquire(url);
-    await unlessStopped(story({ sites, screen: shown, dial, signal }), signal);
+    using dialer = new Dialer(signal);
+    await unlessStopped(story({ sites, screen: shown, dialer, signal }), signal);
   } finally {
     await sites[Symbol.asyncDispose]();
   }
@@ -106,9 +108,23 @@ async function playLinks(shown: Screen, signal: AbortSignal): Promise<void> {
 /** One machine. */
 async function playLocal(shown: Screen, signal: AbortSignal): Promise<void> {
   await using world = await World.open(wanwire);
-  using peers = channels({ dialTimeoutMs: 2_000, insecure: true, log: silentLogger() });
-  const dial = (url: string): Channel => peers.acquire(url);
-  await unlessStopped(localStory({ world, screen: shown, dial, signal }), signal);
+  using dialer = new Dialer(signal);
+  await unlessStopped(localStory({ world, screen: shown, dialer, signal }), signal);
+}
+
+/** A cluster of one node, and a site beside it. */
+async function playKube(shown: Screen, signal: AbortSignal): Promise<void> {
+  shown.title('wanwire on Kubernetes');
+  const cluster = await Cluster.open(wanwire, signal);
+  try {
+    shown.row('node', 'edge: API server, controllers, scheduler, containerd and kubelet, all real');
+    shown.row('cloud', 'wanwire up -f cloud.yaml, over two WAN links');
+    await unlessStopped(kubeStory({ cluster, screen: shown }), signal);
+  } finally {
+    await cluster[Symbol.asyncDispose]();
+  }
+  cluster.mustBeGone();
+  shown.row('left', 'nothing: no process, network namespace, mount, cgroup or folder');
 }
 
 function messageOf(reason: unknown): string {

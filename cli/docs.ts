@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Writes what of the docs is made from the code (`npm run build:docs`); a policy
- * test compares: the environment, the commands, what the doctor finds, and what
- * files may say.
+ * test compares: the environment, the commands, what the doctor finds, what
+ * files may say, and the definitions that Kubernetes knows them by.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
@@ -10,15 +10,21 @@ import type { Table } from '../api/env/table.js';
 import { markdownTable } from '../api/env/usage.js';
 import { table as forwarder } from '../forwarder/config.js';
 import { table as manager } from '../manager/config.js';
+import { table as nodeAgent } from '../node-agent/config.js';
 import { table as nsc } from '../nsc-sidecar/config.js';
+import { table as nscInit } from '../nsc-sidecar/init-config.js';
 import { table as nse } from '../nse/config.js';
+import { table as webhook } from '../webhook/config.js';
 import { commandDocs } from './docs/commands.js';
+import { crdFiles } from './docs/crds.js';
 import { doctorTable } from './docs/doctor.js';
 import { withParts } from './docs/markdown.js';
 import { policyParts, siteParts } from './docs/schemas.js';
 import { envoyTable } from './envoy/find.js';
 import { peerTable } from './peer.js';
 import { planeTable } from './plane/node.js';
+import { idTable } from './id.js';
+import { trustTable } from './trust/folder.js';
 import { table as up } from './up/config.js';
 
 const head = `# Environment
@@ -36,8 +42,13 @@ const parts: readonly (readonly [title: string, table: Table])[] = [
   ['wanwire forwarder', forwarder],
   ['wanwire nse', nse],
   ['wanwire nsc', nsc],
+  ['wanwire node-agent', nodeAgent],
+  ['wanwire nsc-init', nscInit],
+  ['wanwire webhook', webhook],
   ['wanwire envoy', envoyTable],
   ['wanwire find, wanwire monitor', peerTable],
+  ['wanwire trust', trustTable],
+  ['wanwire id', idTable],
   [
     'wanwire status, links, events, sessions, pin, unpin, strand, policy, explain, audit',
     planeTable,
@@ -64,6 +75,7 @@ export async function madeDocs(
   const made = new Map([
     ['docs/environment.md', environmentDocs()],
     ['docs/commands.md', await commandDocs(titles)],
+    ...crdFiles(),
   ]);
   for (const [path, make] of Object.entries(mixed)) {
     made.set(path, withParts(path, await read(path), make()));

@@ -54,8 +54,8 @@ export function command(): Command {
     .option('--json', 'one JSON object a line')
     .addHelpText('after', () =>
       environmentHelp(peerTable, [
-        'WANWIRE_INSECURE=true wanwire find services',
-        'WANWIRE_INSECURE=true wanwire find endpoints --watch --json',
+        'wanwire find services',
+        'wanwire find endpoints --watch --json',
       ]),
     )
     .action(async (kind: 'services' | 'endpoints', name: string | undefined, options: Options) => {
@@ -72,11 +72,11 @@ export function command(): Command {
 
 async function find<T>(
   kind: Kind<T>,
-  { channel, tokens, log, signal }: Session,
+  { channel, log, signal }: Session,
   name: string | undefined,
   { watch = false, json = false }: Options,
 ): Promise<number> {
-  const registry = kind.registry(remoteRegistries(channel, tokens));
+  const registry = kind.registry(remoteRegistries(channel));
   const call = { signal, log, clock: systemClock };
   const found = registry.find(call, kind.query(name ?? ''), watch);
   if (json) return printJson(kind, found, name);

@@ -12,9 +12,7 @@ export function command(): Command {
       'Builds the wires of this machine: interfaces in the network namespaces of clients and ' +
       'endpoints. Needs root. After a crash it takes over the wires it finds.',
     table,
-    examples: [
-      'WANWIRE_INSECURE=true NSM_CONNECT_TO=unix:///var/lib/networkservicemesh/nsm.io.sock wanwire forwarder',
-    ],
+    examples: ['NSM_CONNECT_TO=unix:///var/lib/networkservicemesh/nsm.io.sock wanwire forwarder'],
     start: async (config, log, signal) =>
       (await import('../forwarder/main.js')).start(config, log, signal),
   });

@@ -54,6 +54,16 @@ function begin(change: Partial<Life> = {}) {
 }
 const never = () => new Promise<never>(() => undefined);
 
+t.test('it ends with 0 when it has to be started anew', async (t) => {
+  const closes: string[] = [];
+  const close = () => Promise.resolve(void closes.push('closed'));
+  const running = { urls: [], close, outdated: Promise.resolve('the site file has a Site now') };
+  const { stage, code } = begin({ start: () => Promise.resolve(running) });
+  t.equal(await code, 0);
+  t.strictSame(closes, ['closed']);
+  t.strictSame(stage.said, ['manager nmgr is ready\n']);
+});
+
 t.test('it says once that it is ready, closes at a signal and ends with 0', async (t) => {
   // The last is the end of a parent that has a channel to it.
   for (const signal of ['SIGTERM', 'SIGINT', 'disconnect']) {

@@ -12,6 +12,12 @@ import { exitCodes } from './exit-codes.js';
 export interface Running {
   /** Where it serves, for the line that says that it is ready. */
   readonly urls: readonly string[];
+  /** It has done what it was started for, and need not be told to end. */
+  readonly finished?: boolean;
+  /** It has to be started anew, for the reason that this resolves to; whoever looks after it does that. */
+  readonly outdated?: Promise<string>;
+  /** Why it cannot do its work now; nothing where it can. For probes. */
+  readonly trouble?: () => string | undefined;
   close(): Promise<void>;
 }
 
@@ -88,18 +94,23 @@ async function lead({ name, start, log, host }: Life, stop: AbortSignal): Promis
     else log.fatal({ err: reason }, 'cannot start');
     return exitCodes.failed;
   }
-  if (!stop.aborted) {
+  if (running.finished === true) {
+    host.stdout.write(`${name} is done\n`);
+  } else if (!stop.aborted) {
     const where = running.urls.length === 0 ? '' : ` (${running.urls.join(', ')})`;
     host.stdout.write(`${name} is ready${where}\n`);
-    await aborted(stop);
+    const why = await Promise.race([aborted(stop), running.outdated ?? never]);
+    if (why !== undefined) log.info({ why }, 'closing, to be started anew');
   }
   return close(running, log);
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+const never = new Promise<undefined>(() => undefined);
+
+function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
 }
 

@@ -10,12 +10,15 @@ export function command(): Command {
     name: 'manager',
     description:
       'NSM manager (nsmgr) and registry in one process: clients, endpoints and the forwarder of a ' +
-      'machine connect to it. It keeps nothing on disk.',
+      'machine connect to it. Where no SPIFFE agent is named, it is one: it gives identities by spec.identities of ' +
+      'the site file. It keeps nothing on disk but its authority and imported bundles.',
     table,
     examples: [
-      'WANWIRE_INSECURE=true wanwire manager',
-      'WANWIRE_INSECURE=true NSM_LISTEN_ON=unix:///run/nsm.sock,tcp://127.0.0.1:5001 wanwire manager',
+      'wanwire manager',
+      'NSM_LISTEN_ON=unix:///run/nsm.sock,tcp://127.0.0.1:5001 wanwire manager',
+      'SPIFFE_ENDPOINT_SOCKET=unix:///run/spire/sockets/agent.sock wanwire manager',
     ],
-    start: async (config, log) => (await import('../manager/main.js')).start(config, log),
+    start: async (config, log, signal) =>
+      (await import('../manager/main.js')).start(config, log, undefined, signal),
   });
 }

@@ -28,10 +28,7 @@ export function command(): Command {
     .option('--connect-to <url>', 'the manager (unix:///path or tcp://host:port)')
     .option('--json', 'one ConnectionEvent a line')
     .addHelpText('after', () =>
-      environmentHelp(peerTable, [
-        'WANWIRE_INSECURE=true wanwire monitor',
-        'WANWIRE_INSECURE=true wanwire monitor --json | jq .type',
-      ]),
+      environmentHelp(peerTable, ['wanwire monitor', 'wanwire monitor --json | jq .type']),
     )
     .action(async ({ connectTo, json = false }: Options) => {
       process.exitCode = await withManager({ connectTo, follow: true }, (session) =>
@@ -40,18 +37,13 @@ export function command(): Command {
     });
 }
 
-async function monitor({ channel, tokens, signal }: Session, json: boolean): Promise<number> {
-  const { token, expiresMs } = tokens.issue();
-  const metadata = {
-    'nsm-client-token': token,
-    'nsm-client-token-expires': new Date(expiresMs).toISOString(),
-  };
+async function monitor({ channel, signal }: Session, json: boolean): Promise<number> {
   const { dim, red, yellow } = paint(process.stdout);
   const tones: Readonly<Record<string, (line: string) => string>> = { DELETE: red, DOWN: yellow };
   const events = channel.stream(
     MonitorConnectionService.monitorConnections,
     MonitorScopeSelector.create(),
-    { signal, metadata },
+    { signal },
   );
   let line: ((cells: readonly string[]) => string) | undefined;
   for await (const event of events) {

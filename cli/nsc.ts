@@ -13,8 +13,8 @@ export function command(): Command {
       'moves them to another endpoint when theirs is gone, and closes them at SIGTERM.',
     table,
     examples: [
-      'WANWIRE_INSECURE=true NSM_NETWORK_SERVICES=kernel://hello/nsm-1?app=blue wanwire nsc',
-      'WANWIRE_INSECURE=true NSM_NETWORK_SERVICES=kernel://a/nsm-1,kernel://b/nsm-2 wanwire nsc',
+      'NSM_NETWORK_SERVICES=kernel://hello/nsm-1?app=blue wanwire nsc',
+      'NSM_NETWORK_SERVICES=kernel://a/nsm-1,kernel://b/nsm-2 wanwire nsc',
     ],
     start: async (config, log, signal) =>
       (await import('../nsc-sidecar/main.js')).start(config, log, { signal }),

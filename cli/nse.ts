@@ -13,8 +13,8 @@ export function command(): Command {
       'The interface is made in the network namespace this process runs in.',
     table,
     examples: [
-      'WANWIRE_INSECURE=true NSM_NAME=blue NSM_SERVICE_NAMES=hello NSM_LABELS=app:blue wanwire nse',
-      "WANWIRE_INSECURE=true NSM_CIDR_PREFIX='[172.16.0.0/16],[2001:db8::/64]' wanwire nse",
+      'NSM_NAME=blue NSM_SERVICE_NAMES=hello NSM_LABELS=app:blue wanwire nse',
+      "NSM_CIDR_PREFIX='[172.16.0.0/16],[2001:db8::/64]' wanwire nse",
     ],
     start: async (config, log, signal) =>
       (await import('../nse/main.js')).start(config, log, signal),

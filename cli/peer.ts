@@ -3,7 +3,6 @@
 import { status } from '@grpc/grpc-js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../api/chain/clock.js';
-import { developmentTokens, type Tokens } from '../api/elements/tokens.js';
 import { common } from '../api/env/common.js';
 import { duration } from '../api/env/duration.js';
 import { environment, readEnvironment } from '../api/env/read-environment.js';
@@ -13,10 +12,11 @@ import { url } from '../api/env/urls.js';
 import { WireError } from '../api/errors/wire-error.js';
 import type { Channel } from '../api/grpc/channel.js';
 import { channels } from '../api/grpc/dial.js';
+import { openSecurity } from '../api/identity/security.js';
 import { processLogger, type Logger } from '../api/log/log.js';
 import { exitCodes } from './exit-codes.js';
 
-const { NSM_LOG_LEVEL, NSM_MAX_TOKEN_LIFETIME, WANWIRE_INSECURE } = common;
+const { NSM_LOG_LEVEL, NSM_MAX_TOKEN_LIFETIME, SPIFFE_ENDPOINT_SOCKET, WANWIRE_INSECURE } = common;
 
 /** The environment of a command that asks a manager. */
 export const peerTable = {
@@ -29,6 +29,7 @@ export const peerTable = {
     default: '5s',
     description: 'How long a connection to the manager may take to come up.',
   }),
+  SPIFFE_ENDPOINT_SOCKET,
   WANWIRE_INSECURE,
   NSM_MAX_TOKEN_LIFETIME,
   NSM_LOG_LEVEL: { ...NSM_LOG_LEVEL, default: 'WARN' },
@@ -37,7 +38,6 @@ export const peerTable = {
 /** What a command does with the manager. */
 export interface Session {
   readonly channel: Channel;
-  readonly tokens: Tokens;
   readonly log: Logger;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
@@ -64,13 +64,12 @@ export async function withManager(
   const signal = untilInterrupted();
   const log = processLogger(config.NSM_NAME, config.NSM_LOG_LEVEL);
   const url = config.NSM_CONNECT_TO;
-  const insecure = config.WANWIRE_INSECURE;
-  using peers = channels({ dialTimeoutMs: config.NSM_DIAL_TIMEOUT, insecure, log });
+  const { NSM_NAME: name, NSM_DIAL_TIMEOUT: dialTimeoutMs } = config;
   try {
+    using security = await openSecurity(config, { name, log, clock: systemClock, signal });
+    using peers = channels({ security, dialTimeoutMs, log });
     using channel = peers.acquire(url);
-    const lifetimeMs = config.NSM_MAX_TOKEN_LIFETIME;
-    const tokens = developmentTokens(config.NSM_NAME, lifetimeMs, systemClock);
-    const session = { channel, tokens, log, signal };
+    const session = { channel, log, signal };
     return await (follow ? again(session, act) : act(session));
   } catch (reason) {
     if (signal.aborted) return exitCodes.ok;

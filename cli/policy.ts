@@ -55,6 +55,7 @@ function addLooks(policy: Command): void {
     .option('--to <address>', 'destination')
     .option('--to-port <port>', 'destination port')
     .option('--label <name=value>', 'a label of the client; may be given several times', collect)
+    .option('--identity <SPIFFE ID>', 'the SPIFFE ID of the client')
     .option('--json', 'one JSON object')
     .action((files: readonly string[], options: ExplainOptions) =>
       answer(() => explainPolicy(files, options)),

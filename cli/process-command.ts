@@ -6,7 +6,7 @@
  */
 import { Command } from 'commander';
 import { pendingTimers } from '../api/chain/clock.js';
-import type { common } from '../api/env/common.js';
+import type { common, probed } from '../api/env/common.js';
 import { ConfigError } from '../api/env/config-error.js';
 import { readEnvironment } from '../api/env/read-environment.js';
 import type { Table, Values } from '../api/env/table.js';
@@ -62,12 +62,52 @@ async function run<T extends Table & Named>(about: Process<T>): Promise<number> 
   };
   const log = processLogger(name, level, () => ({ timers: pendingTimers() }));
   for (const warning of warnings) log.warn(warning);
-  return live({
+  using probe = new Probe(about.name, config as Partial<Values<typeof probed>>);
+  return await live({
     name: about.name === name ? name : `${about.name} ${name}`,
-    start: (signal) => about.start(config, log, signal),
+    start: async (signal) => {
+      await probe.listen();
+      signal.addEventListener('abort', () => probe.ends(), { once: true });
+      const running = await about.start(config, log, signal);
+      probe.follows(running);
+      return running;
+    },
     log,
     host: process,
   });
+}
+
+/** Answers probes of the process, from before it starts until it has closed. */
+class Probe implements Disposable {
+  readonly #name: string;
+  readonly #url: string | undefined;
+  #answering: Disposable | undefined;
+  #trouble = (): string | undefined => 'it is starting';
+
+  constructor(name: string, { WANWIRE_PROBE_LISTEN_ON: url }: Partial<Values<typeof probed>>) {
+    this.#name = name;
+    this.#url = url;
+  }
+
+  async listen(): Promise<void> {
+    const url = this.#url;
+    if (url === undefined) return;
+    const { answerProbes } = await import('../api/probe/probe.js');
+    const trouble = (): string | undefined => this.#trouble();
+    this.#answering = await answerProbes({ url, name: this.#name, trouble });
+  }
+
+  follows(running: Running): void {
+    this.#trouble = running.trouble ?? (() => undefined);
+  }
+
+  ends(): void {
+    this.#trouble = () => 'it is ending';
+  }
+
+  [Symbol.dispose](): void {
+    this.#answering?.[Symbol.dispose]();
+  }
 }
 
 function read<T extends Table>({ name, table, examples }: Process<T>) {

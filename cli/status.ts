@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `wanwire status`: a forwarder's WAN side, read from its pinned maps. */
+/** `wanwire status`: a forwarder's WAN side, read from its pinned maps, or what a Kubernetes cluster knows. */
 import { Command } from 'commander';
+import type { KubeOptions } from './kube/status.js';
 import { paint } from './paint.js';
 import { answer } from './plane/answer.js';
 import { lookAtAll } from './plane/look.js';
@@ -16,14 +17,23 @@ export function command(): Command {
       'process runs. Read from the pinned maps, so also while it does not.',
   );
   return withWatchOptions(withNodeOptions(bare))
+    .option('--kube', 'of a Kubernetes cluster: nodes, sites, links, policies, wires of pods')
+    .option('--kubeconfig <file>', 'with --kube: KUBECONFIG or ~/.kube/config where not given')
+    .option('--context <name>', "with --kube: the file's current one where not given")
+    .option('--namespace <name>', 'with --kube: only wires of its pods')
     .addHelpText('after', () =>
       environmentHelp(planeTable, [
         'sudo wanwire status',
         'sudo wanwire status --json | jq .strands',
+        'wanwire status --kube --watch',
       ]),
     )
-    .action((options: NodeOptions & WatchOptions) =>
+    .action((options: NodeOptions & WatchOptions & KubeOptions) =>
       answer(async () => {
+        if (options.kube === true) {
+          await (await import('./kube/status.js')).kubeStatus(options);
+          return;
+        }
         const node = await chooseNode(options);
         const colours = paint(process.stdout);
         const read = () => lookAtAll(node);

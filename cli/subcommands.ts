@@ -30,6 +30,18 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'a client: asks for wires and keeps them',
     load: () => import('./nsc.js'),
   },
+  'nsc-init': {
+    summary: 'a client for an init container: asks for wires and leaves them to nsc',
+    load: () => import('./nsc-init.js'),
+  },
+  webhook: {
+    summary: 'in Kubernetes: gives annotated pods their client, and refuses mistakes',
+    load: () => import('./webhook.js'),
+  },
+  'node-agent': {
+    summary: 'in Kubernetes: a node’s files from objects, and their status',
+    load: () => import('./node-agent.js'),
+  },
   status: {
     summary: 'links, strands, wires and rules of a forwarder, also while it does not run',
     load: () => import('./status.js'),
@@ -77,6 +89,14 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
   audit: {
     summary: 'requests per rule and link by an Envoy’s access log, and those on the wrong link',
     load: () => import('./audit.js'),
+  },
+  trust: {
+    summary: 'show, export, import, list, remove: which other sites this one trusts',
+    load: () => import('./trust.js'),
+  },
+  id: {
+    summary: 'which SPIFFE ID would I get, and if none, why',
+    load: () => import('./id.js'),
   },
   find: {
     summary: 'what is registered: services or endpoints',

@@ -15,8 +15,8 @@ import { launch } from './up/child.js';
 import { table } from './up/config.js';
 
 const examples = [
-  'WANWIRE_INSECURE=true wanwire up -f site.yaml',
-  'WANWIRE_INSECURE=true wanwire up -f site.yaml -f policy.yaml --directory /run/wanwire/edge-1',
+  'wanwire up -f site.yaml',
+  'wanwire up -f site.yaml -f policy.yaml --directory /run/wanwire/edge-1',
 ];
 
 /** Each process within it has its own limit. */

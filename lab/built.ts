@@ -4,7 +4,9 @@ import { createRequire } from 'node:module';
 import { LabError } from './file/mistakes.js';
 
 /** The path of a built file. */
-export function built(what: '#relay' | '#cable' | '#gauge' | '#metronome' | '#witness'): string {
+export function built(
+  what: '#relay' | '#cable' | '#gauge' | '#metronome' | '#witness' | '#pause',
+): string {
   try {
     return createRequire(import.meta.url).resolve(what);
   } catch {

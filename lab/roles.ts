@@ -9,19 +9,37 @@ function socket(world: World): string {
   return `unix://${world.path('manager.sock')}`;
 }
 
-/** Plaintext, on this machine only, until identity comes. */
-const insecure = { WANWIRE_INSECURE: 'true' };
+/** Where the manager gives identities to the others. */
+export function agentSocket(world: World): string {
+  return `unix://${world.path('agent.sock')}`;
+}
 
-/** The manager (nsmgr and registry), on a unix socket. */
+/** From the manager, unless the settings say that there are to be none (`WANWIRE_INSECURE`). */
+function identity(world: World, settings: Settings): Settings {
+  if (settings['WANWIRE_INSECURE'] === 'true') return {};
+  return { SPIFFE_ENDPOINT_SOCKET: agentSocket(world) };
+}
+
+/** The manager (nsmgr and registry), on a unix socket; an authority of its own, unless it has another agent or none. */
 export function manager(world: World, settings: Settings = {}): Role {
-  const env = { ...insecure, NSM_NAME: 'manager', NSM_LISTEN_ON: socket(world), ...settings };
+  const asked = settings['SPIFFE_ENDPOINT_SOCKET'] ?? settings['WANWIRE_INSECURE'];
+  const own = {
+    WANWIRE_AGENT_LISTEN_ON: agentSocket(world),
+    WANWIRE_TRUST_DIR: world.path('trust'),
+  };
+  const env = {
+    ...(asked === undefined ? own : {}),
+    NSM_NAME: 'manager',
+    NSM_LISTEN_ON: socket(world),
+    ...settings,
+  };
   return { name: 'manager', command: 'manager', env };
 }
 
 /** The forwarder of this machine. */
 export function forwarder(world: World, settings: Settings = {}): Role {
   const env = {
-    ...insecure,
+    ...identity(world, settings),
     NSM_NAME: 'forwarder',
     NSM_CONNECT_TO: socket(world),
     NSM_LISTEN_ON: `unix://${world.path('forwarder.sock')}`,
@@ -34,12 +52,18 @@ export function forwarder(world: World, settings: Settings = {}): Role {
 /** An endpoint in a network namespace of its own. */
 export function endpoint(world: World, name: string, settings: Settings = {}): Role {
   const own = { NSM_NAME: name, NSM_CONNECT_TO: socket(world), TMPDIR: world.directory };
-  return { name, command: 'nse', env: { ...insecure, ...own, ...settings }, namespace: 'own' };
+  return {
+    name,
+    command: 'nse',
+    env: { ...identity(world, settings), ...own, ...settings },
+    namespace: 'own',
+  };
 }
 
 /** A client in a network namespace of its own. */
 export function client(world: World, name: string, settings: Settings = {}): Role {
-  const env = { ...insecure, NSM_NAME: name, NSM_CONNECT_TO: socket(world), ...settings };
+  const own = { NSM_NAME: name, NSM_CONNECT_TO: socket(world) };
+  const env = { ...identity(world, settings), ...own, ...settings };
   return { name, command: 'nsc', env, namespace: 'own' };
 }
 

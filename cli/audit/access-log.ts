@@ -6,7 +6,7 @@
  *
  * Leaves: nothing; a socket file that a killed process left is replaced at the start.
  */
-import { Server, ServerCredentials, status, type ServerReadableStream } from '@grpc/grpc-js';
+import { Server, status, type ServerReadableStream } from '@grpc/grpc-js';
 import {
   AccessLogServiceService,
   type StreamAccessLogsMessage,
@@ -14,7 +14,7 @@ import {
 } from '../../api/gen/envoy/service/accesslog/v3/als.js';
 import type { HTTPAccessLogEntry } from '../../api/gen/envoy/data/accesslog/v3/accesslog.js';
 import type { Address } from '../../api/grpc/address.js';
-import { bind } from '../../api/grpc/listen.js';
+import { bind, listenPlain } from '../../api/grpc/listen.js';
 import type { AuditEnvoy } from './types.js';
 
 /** What anybody may send. */
@@ -89,7 +89,7 @@ export async function serveAccessLog(options: AccessLogOptions): Promise<AccessL
       },
     },
   );
-  const url = await bind(server, address, ServerCredentials.createInsecure(), socketMode);
+  const url = await bind(address, socketMode, () => listenPlain(server, address));
   return {
     url,
     get envoys() {

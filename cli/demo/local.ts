@@ -4,9 +4,9 @@ import { connect } from 'node:net';
 import { requestMs } from '../../api/elements/hop-time.js';
 import { ipOf } from '../../api/chain/connection.js';
 import type { Connection } from '../../api/gen/connection.js';
-import type { Channel } from '../../api/grpc/channel.js';
-import { client, endpoint, forwarder, manager } from '../../lab/roles.js';
+import { agentSocket, client, endpoint, forwarder, manager } from '../../lab/roles.js';
 import type { Player, World } from '../../lab/world.js';
+import { type Dialer, secured } from './identity.js';
 import { interfaceOf, interfaces, ping, type Interface } from './look.js';
 import { showPath } from './path.js';
 import type { Screen } from './screen.js';
@@ -23,15 +23,15 @@ const lifetime = { NSM_MAX_TOKEN_LIFETIME: '10s' };
 export interface Stage {
   readonly world: World;
   readonly screen: Screen;
-  /** Gives a channel to the manager. */
-  readonly dial: (url: string) => Channel;
+  /** Gives channels to the manager. */
+  readonly dialer: Dialer;
   readonly signal: AbortSignal;
 }
 
 /** Tell the whole story; rejects at the first thing that is not as it should be. */
-export async function localStory({ world, screen, dial, signal }: Stage): Promise<void> {
+export async function localStory({ world, screen, dialer, signal }: Stage): Promise<void> {
   await cast(world, screen);
-  using channel = dial(`unix://${world.path('manager.sock')}`);
+  using channel = await dialer.dial(`unix://${world.path('manager.sock')}`, agentSocket(world));
   const witness = new Witness(channel, signal);
 
   const first = witness.next('the wire', 10_000, isUp);
@@ -71,10 +71,7 @@ async function cast(world: World, screen: Screen): Promise<void> {
   ]);
   screen.row('processes', 'manager, forwarder, endpoints hello-1 and hello-2, then a client');
   screen.row('namespaces', 'one for each endpoint and for the client');
-  screen.row(
-    'security',
-    'none yet: WANWIRE_INSECURE=true, plaintext on unix sockets of this machine',
-  );
+  screen.row('security', secured);
 }
 
 async function request(screen: Screen, nsc: Player, wire: Connection): Promise<Interface> {

@@ -11,6 +11,7 @@ import { defaultLab } from '../../lab/default.js';
 import { Lab } from '../../lab/lab.js';
 import type { Place } from '../../lab/place.js';
 import type { LabFile } from '../../lab/types.js';
+import { exchangeBundles } from './identity.js';
 import { World, type Player } from '../../lab/world.js';
 
 /** A site's name. */
@@ -54,6 +55,11 @@ export class Sites implements AsyncDisposable {
     const lab = await Lab.up(file ?? defaultLab(), { name, signal });
     const sites = new Sites(name, lab, await World.open(wanwire), wanwire);
     await sites.write('cloud', cloudFile);
+    // Without a domain of its own, a site has one of its name.
+    const names = ['edge', 'cloud'] as const;
+    await exchangeBundles(
+      names.map((one) => ({ trustDomain: one, folder: sites.trustFolder(one) })),
+    );
     return sites;
   }
 
@@ -97,11 +103,24 @@ export class Sites implements AsyncDisposable {
     return `unix://${this.world.path(site)}/nsm.io.sock`;
   }
 
+  /** Where a site's manager gives identities. */
+  agentUrl(site: SiteName): string {
+    return `unix://${this.world.path(site)}/agent.sock`;
+  }
+
+  /** Of a site's authority: nothing of a demo outlives it. */
+  trustFolder(site: SiteName): string {
+    return `${this.world.path(site)}/trust`;
+  }
+
   /** `wanwire up` at a site's node. */
   async up(site: SiteName): Promise<Player> {
     const args = ['up', '-f', this.file(site), '--directory', this.world.path(site)];
     const pins = await this.pins(site);
-    return this.#start(site, this.lab.node(site), args, { WANWIRE_BPF_DIR: pins });
+    return this.#start(site, this.lab.node(site), args, {
+      WANWIRE_BPF_DIR: pins,
+      WANWIRE_TRUST_DIR: this.trustFolder(site),
+    });
   }
 
   /** A client that asks for `services`; resolves when it has its wire. */
@@ -110,6 +129,7 @@ export class Sites implements AsyncDisposable {
       NSM_NAME: 'client',
       NSM_CONNECT_TO: this.managerUrl('edge'),
       NSM_NETWORK_SERVICES: services,
+      SPIFFE_ENDPOINT_SOCKET: this.agentUrl('edge'),
     });
   }
 
@@ -138,7 +158,7 @@ export class Sites implements AsyncDisposable {
     return this.world.start({
       name,
       command: ['nsenter', `--net=${path}`, process.execPath, this.#wanwire, ...args],
-      env: { WANWIRE_INSECURE: 'true', ...env },
+      env,
     });
   }
 

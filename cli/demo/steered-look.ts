@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the acts of the demo of two links have in common: a change under pings, and a look at the links after it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Channel } from '../../api/grpc/channel.js';
 import { gauge, type Gauged } from './gauge.js';
+import type { Dialer } from './identity.js';
 import type { Screen } from './screen.js';
 import { server, type Sites } from './sites.js';
 import type { Load } from './sums.js';
@@ -17,7 +17,7 @@ export interface Stage {
   readonly sites: Sites;
   readonly screen: Screen;
   /** Gives a channel to a manager. */
-  readonly dial: (url: string) => Channel;
+  readonly dialer: Dialer;
   readonly signal: AbortSignal;
 }
 

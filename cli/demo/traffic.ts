@@ -7,8 +7,11 @@ import type { Place } from '../../lab/place.js';
 /** The TOS byte of DSCP EF. */
 export const ef = 184;
 
-/** Far more than what waits in a socket takes. */
-const drainMs = 250;
+/**
+ * Far more than what waits in a socket, a cable or a relay takes, on a busy machine, too: the
+ * receiver counts what has come when the sender's word of the end has overtaken it.
+ */
+const drainMs = 1_000;
 
 /** What a transfer is. */
 export interface TransferOptions {

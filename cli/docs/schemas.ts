@@ -2,7 +2,7 @@
 /** The parts of docs/site-file.md and docs/policy.md that are made from the schemas. */
 import { http } from '../../api/site/http-schema.js';
 import { policyClass, policySpec, rule } from '../../api/site/policy-schema.js';
-import { gateway, link, peer, siteSpec } from '../../api/site/site-schema.js';
+import { gateway, identity, link, peer, siteSpec } from '../../api/site/site-schema.js';
 import { objectIn, schemaTable } from './schema.js';
 
 /** Of docs/site-file.md. */
@@ -12,6 +12,7 @@ export function siteParts(): Readonly<Record<string, string>> {
     links: schemaTable(link),
     quality: schemaTable(objectIn(link.shape.quality)),
     peers: schemaTable(peer),
+    identities: schemaTable(identity),
     gateway: schemaTable(gateway),
   };
 }

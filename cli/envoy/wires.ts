@@ -4,7 +4,7 @@ import { nearest } from '../../api/env/nearest.js';
 import { invalid } from '../../api/errors/wire-error.js';
 import { pinnedService } from '../../api/site/classes.js';
 import type { SteeringPolicy } from '../../api/site/types.js';
-import { parseNetworkServiceUrls, shape } from '../../nsc-sidecar/network-service-url.js';
+import { parseNetworkServiceUrls, shape } from '../../api/annotation/network-service-url.js';
 
 /** Interfaces of a pod by the class that its wire is pinned to. */
 export type ClassWires = ReadonlyMap<string, string>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The journal from a real socket, from its files, and as a terminal shows it; the operator is a double. */
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -108,6 +109,22 @@ t.test('followed: each once, over the end of a forwarder and the next one', asyn
   await following;
   t.strictSame(told, [setup, record(at), same, record(at + 1), record(at + 2)]);
   t.match(aside(), /does not answer.*\n.* is back\n.*does not answer.*\n$/);
+});
+
+t.test('ended while it is asked: that is no answer', async (t) => {
+  const { told, stop, follow, write, folder, aside } = await place(t);
+  await write(record(at));
+  const following = follow(at, true);
+  await until(() => told.length === 1);
+  let asked = false;
+  const silent = createServer(() => (asked = true));
+  t.teardown(() => silent.close());
+  silent.listen(join(folder, 'operator.sock'));
+  await until(() => asked);
+  stop.abort();
+  await following;
+  const away = 'wanwire: forwarder edge-forwarder does not answer: read from';
+  t.equal(aside(), `${away} ${journalPath(folder)}\n`);
 });
 
 t.test('what another version tells, and what is refused', async (t) => {

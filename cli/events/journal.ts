@@ -71,6 +71,8 @@ async function* recordsOf(
   const path = `/quality/events?since=${String(sinceMs)}`;
   try {
     for await (const line of operatorLines(node, { path, signal })) yield fromForwarder(node, line);
+    // What ends with the signal says nothing of the forwarder.
+    if (isOver(signal)) return;
     if (away.now === true) aside.write(`wanwire: forwarder ${node.name} is back\n`);
     away.now = false;
     return;

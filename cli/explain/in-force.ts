@@ -19,6 +19,8 @@ const match = z.object({
   sources: texts,
   destinations: texts,
   clientLabels: labels,
+  // A forwarder of before this version has none.
+  identities: texts.default([]),
 });
 const text = z.union([
   z.object({ exact: z.string() }),
@@ -52,7 +54,9 @@ const policy = z.object({
 const steered = z.object({
   generation: z.int(),
   services: z.array(z.object({ service: z.string(), policy })),
-  wires: z.array(z.object({ id: z.string(), labels, addresses: texts })),
+  wires: z.array(
+    z.object({ id: z.string(), labels, identity: z.string().optional(), addresses: texts }),
+  ),
 });
 
 /** What is in force, or why nobody tells. */

@@ -29,11 +29,12 @@ export interface RuleAnswer {
   readonly mark: number;
 }
 
-/** By the policy's text. `labels` are those of the wire's client. */
+/** By the policy's text. `labels` and `identity` are those of the wire's client. */
 export function ruleByPolicy(
   policy: SteeringPolicy,
   packet: Pick<Packet, 'flow' | 'dscp'>,
   labels: Readonly<Record<string, string>>,
+  identity?: string,
 ): RuleAnswer {
   const { flow, dscp } = packet;
   const described = {
@@ -44,6 +45,7 @@ export function ruleByPolicy(
     fromPort: portNumber(flow.source_port),
     toPort: portNumber(flow.destination_port),
     labels,
+    identity,
   };
   const looked: Looked[] = [];
   const names = classNames(policy);

@@ -126,6 +126,7 @@ t.test('why a rule does not fit', (t) => {
     sources: [],
     destinations: [],
     clientLabels: {},
+    identities: [],
   };
   const match = { ...nothing, dscp: [46], protocols: [6], clientLabels: { app: 'sip' } };
   const far = {
@@ -165,7 +166,7 @@ t.test('why a rule does not fit', (t) => {
     {
       rule: `rule ${String(first)}`,
       match: '',
-      why: "not its protocol; not its DSCP; not its client's labels",
+      why: "not its protocol; not its DSCP; not its client's labels or identity",
     },
     {
       rule: `rule ${String(first + 1)}`,

@@ -80,9 +80,9 @@ function once(sight: Sight, question: Question): Explained {
   const state = stateOf(maps, taken.number, generation, packet);
   const row = { generation, policy: state.wire.policy, wire: taken.number };
   const policy = policyOf(sight, state.wire.policy);
-  const labels = steered?.wires.find(({ id }) => id === taken.id)?.labels ?? {};
+  const { labels = {}, identity } = steered?.wires.find(({ id }) => id === taken.id) ?? {};
   const byTables = ruleByTables(maps, reading.names, row, packet);
-  const rules = policy && byTables ? ruleByPolicy(policy, packet, labels) : byTables;
+  const rules = policy && byTables ? ruleByPolicy(policy, packet, labels, identity) : byTables;
   const { verdict, why } = programSays(sight, taken, packet, state.wire.port, question.live);
   const notes = [
     ...notesOf(sight, { ...question, packet }, taken, policy === undefined),

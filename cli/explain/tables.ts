@@ -96,7 +96,7 @@ function dimensionsOf(
     { number: dimensions.dscp, why: 'not its DSCP', bits: exact(dscp) },
     {
       number: dimensions.labels,
-      why: "not its client's labels",
+      why: "not its client's labels or identity",
       bits: () => maps.map('wire_rules').lookup(labels),
     },
     { number: source, why: 'not its source', bits: address(source, flow.source) },

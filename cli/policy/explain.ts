@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `wanwire policy explain`: which rule and class a session gets, and why not another. */
+import { parseSpiffeId } from '../../api/identity/spiffe-id.js';
 import { nearest } from '../../api/env/nearest.js';
 import { invalid } from '../../api/errors/wire-error.js';
 import { bytesOf } from '../../api/site/address-bytes.js';
@@ -27,6 +28,7 @@ export interface ExplainOptions {
   readonly fromPort?: string;
   readonly toPort?: string;
   readonly label?: readonly string[];
+  readonly identity?: string;
   readonly json?: boolean;
 }
 
@@ -108,6 +110,7 @@ function described(options: ExplainOptions): Described {
     fromPort: portOf('--from-port', options.fromPort),
     toPort: portOf('--to-port', options.toPort),
     labels: Object.fromEntries((options.label ?? []).map(labelOf)),
+    identity: options.identity && parseSpiffeId(options.identity, '--identity').text,
   };
 }
 
@@ -136,13 +139,15 @@ function labelOf(text: string): readonly [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function sessionText({ dscp, protocol, from, to, fromPort, toPort, labels }: Described): string {
+function sessionText(session: Described): string {
+  const { dscp, protocol, from, to, fromPort, toPort, labels, identity } = session;
   const end = (way: string, address: string | undefined, port: number | undefined): string[] => {
     if (address === undefined && port === undefined) return [];
     const text = port === undefined ? '' : ` port ${String(port)}`;
     return [`${way} ${address ?? 'anywhere'}${text}`];
   };
-  const client = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  const said = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  const client = identity === undefined ? said : [...said, identity];
   return [
     `${protocolText(protocol)}, dscp ${dscpText(dscp)}`,
     ...end('from', from, fromPort),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Whether a described session fits a rule, and if not, for which reason. */
+import { spiffePattern } from '../../api/identity/spiffe-id.js';
 import { prefixOf } from '../../api/site/address-bytes.js';
 import { dscpText, portsText, protocolsWithPorts, protocolText } from '../../api/site/traffic.js';
 import type { PortRange, RuleMatch } from '../../api/site/types.js';
@@ -14,6 +15,8 @@ export interface Described {
   readonly fromPort: number | undefined;
   readonly toPort: number | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  /** SPIFFE ID of the client. */
+  readonly identity?: string | undefined;
 }
 
 /** The first criterion that the session does not fit, in words; nothing where it fits all. */
@@ -30,11 +33,23 @@ export function whyNot(match: RuleMatch, session: Described): string | undefined
     if (labels[name] !== wanted) return `${name}=${labels[name] ?? ''} is not ${name}=${wanted}`;
   }
   return (
+    whyNotIdentity(match.identities, session.identity) ??
     whyNotAddress('from', match.sources, session.from) ??
     whyNotPort('from', match.sourcePorts, session.fromPort, protocol) ??
     whyNotAddress('to', match.destinations, session.to) ??
     whyNotPort('to', match.destinationPorts, session.toPort, protocol)
   );
+}
+
+function whyNotIdentity(
+  patterns: readonly string[],
+  identity: string | undefined,
+): string | undefined {
+  if (patterns.length === 0) return undefined;
+  const wanted = patterns.join(' or ');
+  if (identity === undefined) return `asks for a client that is ${wanted} (--identity)`;
+  if (patterns.some((one) => spiffePattern(one).matches(identity))) return undefined;
+  return `the client is ${identity}, not ${wanted}`;
 }
 
 function whyNotAddress(

@@ -47,6 +47,11 @@ async function say(t: Test, ...args: readonly string[]): Promise<Said> {
   t.teardown(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'site.yaml'), site);
   await writeFile(join(folder, 'policy.yaml'), policy);
+  const identity = 'identity: "spiffe://edge.example/nsc/*"';
+  await writeFile(
+    join(folder, 'ids.yaml'),
+    policy.replace('clientLabels: {app: sensor}', identity),
+  );
   await writeFile(
     join(folder, 'wrong.yaml'),
     policy.replace('[ef]', '[eff]').replace('bulk:', 'bulky:'),
@@ -142,6 +147,16 @@ Rules for http (boss) are for Envoy and not looked at.
   const sensor = await say(t, 'explain', ...files, '--label', 'app=sensor');
   t.match(sensor.stdout, /backup {2}asks for an address to 10.60.0.0\/16 \(--to\)/);
   t.match(sensor.stdout, /outer packets are marked with dscp cs1/);
+  const ids = ['explain', 'site.yaml', 'ids.yaml', '--identity'];
+  const who = await say(t, ...ids, 'spiffe://edge.example/nsc/a');
+  t.match(
+    who.stdout,
+    /client spiffe:\/\/edge.example\/nsc\/a\n[^]*rule pods is the first that fits/,
+  );
+  const other = await say(t, ...ids, 'spiffe://edge.example/x');
+  t.match(other.stdout, /the client is spiffe:\S*\/x, not spiffe:\/\/edge.example\/nsc\/\*/);
+  const nobody = await say(t, 'explain', 'site.yaml', 'ids.yaml', '--label', 'app=sensor');
+  t.match(nobody.stdout, /asks for a client that is spiffe:\S+ \(--identity\)/);
   const pinned = await say(t, 'explain', ...files, '--service', 'wan-bulk', '--dscp', 'ef');
   t.match(pinned.stdout, /class bulk: no rule fits: the default/);
   const { stdout } = await say(t, 'explain', ...files, '--json');
@@ -159,6 +174,7 @@ t.test('explain refuses what is no session', async (t) => {
     [['--to', 'cloud'], /--to: "cloud" is not valid: want an IP address/],
     [['--to-port', '1-2'], /--to-port: "1-2" is not valid: want a port such as 873/],
     [['--from', '10.0.0.1', '--to', 'fd00::1'], /--to: "fd00::1" .* the same family as --from/],
+    [['--identity', 'me'], /--identity: "me" is not valid: want a SPIFFE ID/],
     [['--label', '=x'], /--label: "=x" is not valid/],
   ];
   for (const [args, mistake] of table) {

@@ -23,6 +23,7 @@ export function matchText(match: RuleMatch): string {
     ...list('to ', match.destinations),
     ...list('to port ', match.destinationPorts.map(portsText)),
     ...(labels.length === 0 ? [] : [`client ${labels.join(' and ')}`]),
+    ...list('client ', match.identities),
   ];
   return parts.join(', ');
 }

@@ -27,7 +27,7 @@ export interface Child {
 /** Starts the process of a role. */
 export type Launch = (role: Role) => Child;
 
-const command = fileURLToPath(new URL('../main.js', import.meta.url));
+const command = fileURLToPath(import.meta.resolve('#wanwire'));
 
 /** The real {@link Launch}. Logs go to our stderr as they are. */
 export const launch: Launch = (role) => {

@@ -10,6 +10,7 @@ const { WANWIRE_BPF_DIR, WANWIRE_MAX_SESSIONS, WANWIRE_INSERT_RATE, WANWIRE_STAM
   forwarder;
 const { WANWIRE_SOCKET_MODE, NSM_DIAL_TIMEOUT, NSM_EXPIRE_PERIOD, WANWIRE_EXCLUDED_PREFIXES_FILE } =
   manager;
+const { WANWIRE_AGENT_LISTEN_ON, WANWIRE_TRUST_DIR, WANWIRE_SVID_LIFETIME } = manager;
 
 /** Every variable of `wanwire up`; all other `NSM_*` and `WANWIRE_*` of its processes follow from the site. */
 export const table = {
@@ -24,6 +25,17 @@ export const table = {
   }),
   WANWIRE_HOLD: site.WANWIRE_HOLD,
   WANWIRE_SOCKET_MODE,
+  WANWIRE_AGENT_LISTEN_ON: {
+    ...WANWIRE_AGENT_LISTEN_ON,
+    description:
+      'Where the manager serves the SPIFFE Workload API of its own authority; agent.sock in the folder where not set, and nowhere while SPIFFE_ENDPOINT_SOCKET names another agent.',
+  },
+  WANWIRE_TRUST_DIR: {
+    ...WANWIRE_TRUST_DIR,
+    description:
+      'Folder of the authority (its root with its key) and of imported bundles, which have to outlive a reboot; /var/lib/wanwire/SITE/trust where not set.',
+  },
+  WANWIRE_SVID_LIFETIME,
   WANWIRE_BPF_DIR,
   WANWIRE_MAX_SESSIONS,
   WANWIRE_INSERT_RATE,

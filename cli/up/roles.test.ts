@@ -21,6 +21,7 @@ t.test('names, sockets and folders follow from the site', (t) => {
         'manager',
         {
           WANWIRE_SITE_FILE: '/run/wanwire/cloud/site.yaml',
+          WANWIRE_AGENT_LISTEN_ON: 'unix:///run/wanwire/cloud/agent.sock',
           NSM_NAME: 'cloud',
           NSM_LISTEN_ON: 'unix:///run/wanwire/cloud/nsm.io.sock',
         },
@@ -30,6 +31,7 @@ t.test('names, sockets and folders follow from the site', (t) => {
         'forwarder',
         {
           WANWIRE_SITE_FILE: '/run/wanwire/cloud/site.yaml',
+          SPIFFE_ENDPOINT_SOCKET: 'unix:///run/wanwire/cloud/agent.sock',
           NSM_CONNECT_TO: 'unix:///run/wanwire/cloud/nsm.io.sock',
           NSM_NAME: 'cloud-forwarder',
           NSM_LISTEN_ON: 'unix:///run/wanwire/cloud/forwarder.sock',
@@ -41,6 +43,7 @@ t.test('names, sockets and folders follow from the site', (t) => {
         'nse',
         {
           WANWIRE_SITE_FILE: '/run/wanwire/cloud/site.yaml',
+          SPIFFE_ENDPOINT_SOCKET: 'unix:///run/wanwire/cloud/agent.sock',
           NSM_CONNECT_TO: 'unix:///run/wanwire/cloud/nsm.io.sock',
           NSM_NAME: 'cloud-wan',
           NSM_UNREGISTER_ITSELF: 'true',
@@ -62,6 +65,22 @@ t.test('a site that is no gateway has no endpoint', (t) => {
 t.test('a folder of its own, and a name that is no file name', (t) => {
   t.equal(placeOf('edge', '/tmp/e').managerUrl, 'unix:///tmp/e/nsm.io.sock');
   t.equal(placeOf('a/b').directory, '/run/wanwire/a%2Fb');
+  t.end();
+});
+
+t.test('who gives identities', (t) => {
+  const of = (env: Readonly<Record<string, string>>) =>
+    rolesOf(cloud, placeOf('cloud'), env).map(({ env: given }) => [
+      given['WANWIRE_AGENT_LISTEN_ON'],
+      given['SPIFFE_ENDPOINT_SOCKET'],
+    ]);
+  const [none, spire, own] = [undefined, 'unix:///run/spire.sock', 'unix:///run/a.sock'];
+  const others = (url: string | undefined) => [none, url];
+  t.strictSame(of({ SPIFFE_ENDPOINT_SOCKET: spire }), [spire, spire, spire].map(others));
+  t.strictSame(of({ WANWIRE_AGENT_LISTEN_ON: own }), [[own, none], others(own), others(own)]);
+  t.strictSame(of({ WANWIRE_INSECURE: 'true' }), [none, none, none].map(others));
+  const both = { SPIFFE_ENDPOINT_SOCKET: spire, WANWIRE_AGENT_LISTEN_ON: own };
+  t.strictSame(of(both)[0], [own, spire], 'told so, it serves one beside the other');
   t.end();
 });
 
@@ -88,7 +107,7 @@ t.test(
       t.notOk('NSM_LABELS' in given, 'up knows no labels');
       t.equal('WANWIRE_BPF_DIR' in given, name === 'forwarder');
       t.equal('NSM_EXPIRE_PERIOD' in given, name === 'manager');
-      t.equal('WANWIRE_HOLD' in given, name !== 'endpoint');
+      t.ok('WANWIRE_HOLD' in given);
       const { warnings } = readEnvironment(tables[name], given);
       t.strictSame(warnings, [], `${name} knows all that it is given`);
     }

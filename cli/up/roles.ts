@@ -4,7 +4,8 @@
  * and folders follow from the site's name and one folder.
  */
 import { join } from 'node:path';
-import type { Environment } from '../../api/env/read-environment.js';
+import { common } from '../../api/env/common.js';
+import { readEnvironment, type Environment } from '../../api/env/read-environment.js';
 import type { Table } from '../../api/env/table.js';
 import type { Site } from '../../api/site/types.js';
 import { table as forwarder } from '../../forwarder/config.js';
@@ -28,6 +29,8 @@ export interface Place {
   readonly managerUrl: string;
   /** The forwarder's. */
   readonly forwarderUrl: string;
+  /** Where the manager gives identities: `unix:///...`. */
+  readonly agentUrl: string;
   /** The site's files as they are in force, as one. */
   readonly file: string;
 }
@@ -39,6 +42,7 @@ export function placeOf(site: string, directory?: string): Place {
     directory: folder,
     managerUrl: `unix://${join(folder, 'nsm.io.sock')}`,
     forwarderUrl: `unix://${join(folder, 'forwarder.sock')}`,
+    agentUrl: `unix://${join(folder, 'agent.sock')}`,
     file: join(folder, 'site.yaml'),
   };
 }
@@ -52,7 +56,8 @@ export function rolesOf(
   const { name } = site;
   const { directory, managerUrl } = place;
   const files = { WANWIRE_SITE_FILE: place.file };
-  const client = { ...files, NSM_CONNECT_TO: managerUrl };
+  const agent = agentOf(place, env);
+  const client = { ...files, ...agent.client, NSM_CONNECT_TO: managerUrl };
   const roles: Role[] = [
     {
       name: 'manager',
@@ -60,6 +65,7 @@ export function rolesOf(
       env: {
         ...passed(env, manager),
         ...files,
+        ...agent.manager,
         NSM_NAME: name,
         NSM_LISTEN_ON: managerUrl,
       },
@@ -93,6 +99,21 @@ export function rolesOf(
       },
     },
   ];
+}
+
+/** Who gives identities: the agent that the environment names, else the manager; nobody without identities. */
+function agentOf(place: Place, env: Environment) {
+  const none = { manager: {}, client: {} };
+  const { SPIFFE_ENDPOINT_SOCKET, WANWIRE_INSECURE } = common;
+  const { config } = readEnvironment({ SPIFFE_ENDPOINT_SOCKET, WANWIRE_INSECURE }, env);
+  const url = env['WANWIRE_AGENT_LISTEN_ON'] ?? place.agentUrl;
+  const asked = config.SPIFFE_ENDPOINT_SOCKET ?? url;
+  // Whoever asks this site's own socket means what is behind it.
+  if (config.WANWIRE_INSECURE || asked !== url) return none;
+  return {
+    manager: { WANWIRE_AGENT_LISTEN_ON: url },
+    client: { SPIFFE_ENDPOINT_SOCKET: url },
+  };
 }
 
 /** The name of a site's endpoint process. */

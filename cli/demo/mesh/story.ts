@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Counts } from '../../audit/types.js';
 import { resetsOf } from '../sums.js';
+import { secured } from '../identity.js';
 import type { Screen } from '../screen.js';
 import { links, server } from '../sites.js';
 import type { Cast, Load } from './cast.js';
@@ -84,7 +85,7 @@ export function introduce({ screen }: Told): void {
   policyRows(screen, before);
   screen.row('service', `${server}:8000 behind the cloud: HTTP/1.1, HTTP/2 and gRPC`);
   screen.row('witness', 'reads the requests’ numbers in the packets at both links');
-  screen.row('security', 'none yet: plaintext, by WANWIRE_INSECURE=true and trusted links');
+  screen.row('security', secured, 'tunnels are plaintext, on links that are trusted');
 }
 
 async function steady(stage: Stage, timeline: Timeline): Promise<void> {

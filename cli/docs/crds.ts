@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/** CustomResourceDefinitions as files for `kubectl apply`. */
+import { stringify } from 'yaml';
+import { definitions } from '../../api/crd/kinds.js';
+
+const folder = 'deploy/kustomize/crds';
+const head = `# SPDX-License-Identifier: Apache-2.0
+# Made from api/crd by \`npm run build:docs\`.
+`;
+
+/** Each file's path and text. */
+export function crdFiles(): ReadonlyMap<string, string> {
+  const files = Object.entries(definitions).map(
+    ([name, definition]) =>
+      [
+        `${folder}/${name}`,
+        head +
+          stringify(definition, { lineWidth: 0, singleQuote: true, aliasDuplicateObjects: false }),
+      ] as const,
+  );
+  const kustomization = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: Object.keys(definitions),
+  };
+  return new Map([...files, [`${folder}/kustomization.yaml`, head + stringify(kustomization)]]);
+}
