@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `npm run bench -- NAME [--json] [--quick]`: runs one benchmark and prints its figures; it fails only when it could not measure. */
+/** `npm run bench -- NAME [--json] [--quick] [--spiffe] [--pods N]`: runs one benchmark and prints its figures; it fails only when it could not measure. */
 import { parseArgs } from 'node:util';
 import { failover } from './failover.js';
 import { failoverSim } from './failover-sim.js';
+import { kube } from './kube.js';
 import { mesh } from './mesh.js';
 import { request } from './request.js';
+import { requestSpiffe } from './request-spiffe.js';
 import { steering } from './steering.js';
 import { wire } from './wire.js';
 import { report, type Report } from './report.js';
+import { Stopped } from './stopped.js';
 
-/** With few trials, where it is to be quick and can. */
-type Bench = (report: Report, quick: boolean) => Promise<void>;
+interface Options {
+  /** With few trials, where it can. */
+  readonly quick: boolean;
+  readonly spiffe: boolean;
+  readonly pods: number;
+}
+
+type Bench = (report: Report, options: Options) => Promise<void>;
 
 const benches: Readonly<Record<string, Bench>> = {
-  failover,
-  'failover-sim': failoverSim,
+  failover: (to, { quick }) => failover(to, quick),
+  'failover-sim': (to, { quick }) => failoverSim(to, quick),
+  kube: (to, { quick, pods }) => kube(to, quick, pods),
   mesh: (to) => mesh(to),
-  request,
-  steering,
-  wire,
+  request: (to, { quick, spiffe }) => (spiffe ? requestSpiffe(to, quick) : request(to)),
+  steering: (to) => steering(to),
+  wire: (to) => wire(to),
 };
 
 async function main(): Promise<number> {
@@ -26,6 +36,10 @@ async function main(): Promise<number> {
     options: {
       json: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      // `request` only: what identity costs.
+      spiffe: { type: 'boolean', default: false },
+      // `kube` only: nothing but so many pods at once.
+      pods: { type: 'string', default: '0' },
     },
     allowPositionals: true,
   });
@@ -37,8 +51,24 @@ async function main(): Promise<number> {
     );
     return 64;
   }
-  await bench(report(name, values.json, process.stdout), values.quick);
+  if (!/^\d{1,3}$/.test(values.pods) || Number(values.pods) > 250) {
+    process.stderr.write(`bench: --pods ${values.pods}: want a number of pods, 1 to 250\n`);
+    return 64;
+  }
+  const { quick, spiffe } = values;
+  try {
+    await bench(report(name, values.json, process.stdout), {
+      ...{ quick, spiffe, pods: Number(values.pods) },
+    });
+  } catch (reason) {
+    if (!(reason instanceof Stopped)) throw reason;
+    process.stderr.write(`bench: ${reason.message}\n`);
+    return 130;
+  }
   return 0;
 }
 
-process.exitCode = await main();
+// What was stopped half way may still be asked for by somebody.
+const code = await main();
+if (code === 0) process.exitCode = 0;
+else process.exit(code);

@@ -6,10 +6,9 @@ import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import type { Attached } from '../../bpf/loader/attach.js';
 import type { Order } from './driver.js';
+import { typescript } from './typescript.js';
 
 const driver = fileURLToPath(new URL('driver.ts', import.meta.url));
-
-const typescript = process.execArgv.filter((one) => one.includes('@tapjs/typescript'));
 
 /** What the driver tells of a pin. */
 export type Pinned = Omit<Attached, 'detach'>;

@@ -46,6 +46,7 @@ const enums: Readonly<
   ww_wire_flags: ['WW_WIRE_', layout.wireFlags],
   ww_down: ['WW_DOWN_', layout.downReasons],
   ww_session_flags: ['WW_SESSION_', layout.sessionFlags],
+  ww_events: ['WW_EVENTS_', layout.eventsWanted],
   ww_event_kind: ['WW_EVENT_', layout.eventKinds],
   ww_dimension: ['WW_', layout.dimensions],
   ww_drop: [

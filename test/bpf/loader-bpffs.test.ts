@@ -4,9 +4,9 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { typescript } from './typescript.js';
 
 const places = fileURLToPath(new URL('places.ts', import.meta.url));
-const typescript = process.execArgv.filter((one) => one.includes('@tapjs/typescript'));
 
 /** What `places.ts` tells. */
 interface Told {

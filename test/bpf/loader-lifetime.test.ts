@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { bpffs, compile } from './objects.js';
+import { typescript } from './typescript.js';
 
 const life = fileURLToPath(new URL('life.ts', import.meta.url));
-const typescript = process.execArgv.filter((one) => one.includes('@tapjs/typescript'));
 const all = ['open', 'load', 'map', 'program', 'store'];
 
 /** Steps, and how many handles are left to the collector. */

@@ -11,6 +11,7 @@ import { BpfObject } from '../../bpf/loader/object.js';
 import { objectPath } from '../../bpf/loader/objects.js';
 import { RingBuffer, type RingOptions } from '../../bpf/loader/ring.js';
 import { bpffs, compileText } from './objects.js';
+import { typescript } from './typescript.js';
 
 /** Each run writes a record of 8 bytes: a number that grows, and one of 4 bytes. */
 const text = `
@@ -139,7 +140,6 @@ t.test('a map that is no ring buffer, and none', (t) => {
 });
 
 const life = fileURLToPath(new URL('life.ts', import.meta.url));
-const typescript = process.execArgv.filter((one) => one.includes('@tapjs/typescript'));
 const made = ['open', 'load pinned', 'close object'];
 
 for (const steps of [

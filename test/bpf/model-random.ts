@@ -84,6 +84,7 @@ function randomMatch(random: Random, criteria: number): RuleMatch {
       sources: some(0.3, () => randomPrefix(random)),
       destinations: some(0.4, () => randomPrefix(random)),
       clientLabels: random() < 0.2 ? pick(random, labelSets) : {},
+      identities: [],
     };
     const asked = Object.values(match).filter((one: object) => Object.keys(one).length > 0);
     if (asked.length >= criteria) return match;

@@ -28,9 +28,10 @@ export function classify(
   policy: SteeringPolicy,
   packet: ModelPacket,
   labels: Readonly<Record<string, string>>,
+  identity?: string,
 ): Verdict {
   for (const rule of policy.rules) {
-    if (fits(rule.match, packet, labels)) return { rule: rule.name, class: rule.class };
+    if (fits(rule.match, packet, labels, identity)) return { rule: rule.name, class: rule.class };
   }
   return { rule: undefined, class: policy.default };
 }
@@ -39,6 +40,7 @@ function fits(
   match: RuleMatch,
   packet: ModelPacket,
   labels: Readonly<Record<string, string>>,
+  identity: string | undefined,
 ): boolean {
   if (match.dscp.length > 0 && !match.dscp.includes(packet.dscp)) return false;
   if (match.protocols.length > 0 && !match.protocols.includes(packet.protocol)) return false;
@@ -59,6 +61,8 @@ function fits(
   for (const name in match.clientLabels) {
     if (labels[name] !== match.clientLabels[name]) return false;
   }
+  const { identities } = match;
+  if (identities.length > 0 && !identities.some((one) => isThat(identity, one))) return false;
   return true;
 }
 
@@ -91,4 +95,15 @@ export function addressBytes(text: string): readonly number[] {
   const after = words(tail ?? '');
   const zeros = new Array<number>(8 - before.length - after.length).fill(0);
   return [...before, ...zeros, ...after].flatMap((word) => [word >> 8, word & 255]);
+}
+
+/** Character by character; `/**` at the end is everything beneath, `*` any but a slash. */
+function isThat(identity: string | undefined, pattern: string): boolean {
+  if (identity === undefined) return false;
+  if (pattern === '/**') return identity.length > 1 && identity.startsWith('/');
+  if (pattern === '') return identity === '';
+  const [first] = pattern;
+  if (first !== '*') return identity[0] === first && isThat(identity.slice(1), pattern.slice(1));
+  if (isThat(identity, pattern.slice(1))) return true;
+  return identity !== '' && !identity.startsWith('/') && isThat(identity.slice(1), pattern);
 }

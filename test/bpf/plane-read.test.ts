@@ -3,7 +3,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { environment } from '../../api/env/read-environment.js';
 import { silentLogger } from '../../api/log/log.js';
@@ -24,12 +23,13 @@ import {
   type WriteMaps,
 } from '../doubles/plane-fixture.js';
 import { bpffs, folder } from './objects.js';
+import { command as built } from '../stage/command.js';
 
 // Each command is a process of its own; a busy machine may take its time.
 t.setTimeout(600_000);
 
 const { PATH } = environment();
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const main = built();
 const flow = { protocol: 'tcp', source: '172.16.0.1:40000', destination: '10.60.0.10:80' };
 const strand = 'fibre-cloud/wan0';
 

@@ -153,8 +153,9 @@ t.test('home as fast as the strand lets them, new ones at once', async (t) => {
   const rates: number[] = [];
   for (let count = home(); count < 60; count = home()) {
     const seconds = (performance.now() - start) / 1000;
-    // What may be made up for is 1/16 s; one more for the first.
-    t.ok(count <= seconds * 100 + 100 / 16 + 1, `${String(count)} after ${seconds.toFixed(3)} s`);
+    // What may be made up for is 1/16 s; one more for the first, and what a tick of the
+    // programs' clock, of 10 ms at the most, is ahead.
+    t.ok(count <= seconds * 100 + 100 / 16 + 2, `${String(count)} after ${seconds.toFixed(3)} s`);
     rates.push(count / seconds);
     await sleep(10);
   }

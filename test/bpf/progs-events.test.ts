@@ -6,6 +6,7 @@ import {
   downReasons,
   event as record,
   eventKinds,
+  eventsWanted,
   limits,
   lost,
   sessionFlags,
@@ -205,6 +206,24 @@ t.test('only what TCP says in a whole header, of the session’s own protocol', 
   plane.send(ip({ ...flowOf(4, 4), more: true, id: 10 }, tcp(4, 80, bytes.subarray(0, 12), rst)));
   t.match(plane.known(flowOf(4, 4)), { flags: reset });
   t.equal((await heard.next(6)).length, 6);
+});
+
+t.test('to who counts moves nothing else is told', async (t) => {
+  const plane = TestPlane.open(t);
+  plane.setWire(1);
+  for (const id of [1, 2]) plane.setStrand(id);
+  plane.apply(oneClass([1], [2]));
+  const heard = hear(t, plane);
+  plane.control('events', eventsWanted.moves);
+  const flow = flowOf(4, 1000);
+  plane.send(packet(flow));
+  plane.setDown(1, downReasons.carrier);
+  plane.send(packet(flow));
+  plane.send(packet(flow, rst));
+  t.match(plane.known(flow), { strand: 2, flags: reset });
+  plane.control('events', eventsWanted.all);
+  plane.send(packet(flowOf(4, 1001)));
+  t.match(await heard.next(2), [{ kind: move, from: 1, strand: 2 }, { kind: create }]);
 });
 
 t.test('what does not fit is counted, and nothing is told to nobody', async (t) => {

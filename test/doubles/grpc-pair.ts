@@ -10,9 +10,11 @@ import { NetworkServiceRequest } from '../../api/gen/networkservice.js';
 import type { CallOptions, Channel, Channels } from '../../api/grpc/channel.js';
 import { channels } from '../../api/grpc/dial.js';
 import { serve, type ServeOptions, type Serving } from '../../api/grpc/serve.js';
+import { insecure } from '../../api/identity/security.js';
 import { silentLogger } from '../../api/log/log.js';
 
 const log = silentLogger();
+const security = insecure('test');
 
 /** A chain that answers with the Connection it was asked for. */
 export const echo: Chain = {
@@ -33,7 +35,7 @@ export async function server(
   url: string,
   change: Partial<ServeOptions>,
 ): Promise<Serving> {
-  const options = { listenOn: [url], insecure: true, log, clock: systemClock };
+  const options = { listenOn: [url], security, log, clock: systemClock };
   const serving = await serve({ ...options, ...change });
   t.teardown(() => serving.close(0));
   return serving;
@@ -41,7 +43,7 @@ export async function server(
 
 /** All channels of one client. */
 export function dialler(t: Test, dialTimeoutMs = 2_000): Channels {
-  const all = channels({ dialTimeoutMs, insecure: true, log });
+  const all = channels({ security, dialTimeoutMs, log });
   t.teardown(() => {
     all[Symbol.dispose]();
   });

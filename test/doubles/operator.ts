@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /** An operator that remembers what it was asked, and fails when told to. */
+import { Changes, type ChangeFollowing } from '../../forwarder/operator/changes.js';
+import type { MovesAnswer } from '../../forwarder/operator/moves-answer.js';
+import type { WiresAnswer } from '../../forwarder/operator/wire-answer.js';
 import type { FlowText } from '../../forwarder/operator/flow.js';
 import type {
   Following,
   InForce,
   Operator,
   PolicyDocument,
+  PolicyInfo,
   Steered,
 } from '../../forwarder/operator/operator.js';
 import type { QualityAnswer, QualityNews } from '../../forwarder/operator/quality-answer.js';
@@ -21,10 +25,14 @@ export class RecordingOperator implements Operator {
   /** The next answer waits for it. */
   gate: Promise<void> | undefined;
 
-  policies() {
+  policies(): readonly PolicyInfo[] {
     return [
-      { name: 'default', services: ['wan'], from: 'site', rules: 2, classes: ['a'] },
-    ] as const;
+      { name: 'default', services: ['wan'], from: 'site', rules: 2, classes: ['a'], digest: 'd1' },
+    ];
+  }
+
+  wires(unless?: string): WiresAnswer {
+    return unless === 'v1' ? { version: 'v1' } : { version: 'v1', wires: [] };
   }
 
   steered(): Steered {
@@ -89,6 +97,17 @@ export class RecordingOperator implements Operator {
     this.linkFollowers.add(told);
     told({ at: 1_700_000_000_000, links: [] });
     return { [Symbol.dispose]: () => void this.linkFollowers.delete(told) };
+  }
+
+  /** What the test counts is told to those who follow. */
+  readonly changes = new Changes();
+
+  followChanges(changed: () => void): ChangeFollowing {
+    return this.changes.follow(changed);
+  }
+
+  moves(): MovesAnswer {
+    return { epoch: 'e1', lost: 0, moves: [] };
   }
 
   async *qualityRecords(sinceMs: number): AsyncGenerator<JournalRecord> {

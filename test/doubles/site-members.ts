@@ -4,6 +4,7 @@ import type { Test } from 'tap';
 import { systemClock as clock } from '../../api/chain/clock.js';
 import { compose } from '../../api/chain/compose.js';
 import type { Chain } from '../../api/chain/element.js';
+import { authorize } from '../../api/elements/authorize.js';
 import { begin } from '../../api/elements/begin.js';
 import { connect } from '../../api/elements/connect.js';
 import { ConnectionEvents } from '../../api/elements/connection-events.js';
@@ -14,7 +15,6 @@ import { monitor } from '../../api/elements/monitor.js';
 import { remote } from '../../api/elements/remote.js';
 import { roundRobin } from '../../api/elements/round-robin.js';
 import { timeout } from '../../api/elements/timeout.js';
-import type { Tokens } from '../../api/elements/tokens.js';
 import { trimPath } from '../../api/elements/trim-path.js';
 import { updatePath } from '../../api/elements/update-path.js';
 import { updateToken } from '../../api/elements/update-token.js';
@@ -22,6 +22,7 @@ import { NetworkService, NetworkServiceEndpoint } from '../../api/gen/registry.j
 import { isPeerControl, type ControlSource } from '../../api/grpc/control.js';
 import { channels } from '../../api/grpc/dial.js';
 import { serve } from '../../api/grpc/serve.js';
+import type { Security } from '../../api/identity/security.js';
 import { silentLogger } from '../../api/log/log.js';
 import { cachedRegistries } from '../../api/registry/cached.js';
 import { keepRegistered } from '../../api/registry/registration.js';
@@ -36,7 +37,7 @@ export interface Member {
   /** Its manager's URL, and its own. */
   readonly manager: string;
   readonly url: string;
-  readonly tokens: Tokens;
+  readonly security: Security;
 }
 
 /** What an endpoint was asked. */
@@ -49,10 +50,10 @@ export async function forwarderOf(
   t: Test,
   member: Member & { readonly files: ControlSource; readonly holdMs: number },
 ): Promise<void> {
-  const { name, tokens, files, holdMs } = member;
+  const { name, security, files, holdMs } = member;
   const allowed = isPeerControl(files);
-  const peers = channels({ dialTimeoutMs: 100, insecure: true, allowed, log });
-  const registries = cachedRegistries(remoteRegistries(peers.acquire(member.manager), tokens), {
+  const peers = channels({ security, dialTimeoutMs: 100, allowed, log });
+  const registries = cachedRegistries(remoteRegistries(peers.acquire(member.manager)), {
     clock,
     log,
   });
@@ -64,12 +65,13 @@ export async function forwarderOf(
   const chain = compose(
     updatePath(name),
     begin(),
-    updateToken(tokens),
+    updateToken(security),
+    authorize(security, { heldMs: holdMs }),
     timeout({ held: { holds: () => true, holdMs, refreshes: true } }),
     monitor(events),
     discover(registries),
     roundRobin(),
-    connect(compose(hold({ holdMs }), follow(peers, events, tokens), remote(peers, tokens))),
+    connect(compose(hold({ holdMs }), follow(peers, events), remote(peers))),
   );
   await join(t, member, chain, events, 'forwarder', { p2p: 'true' });
 }
@@ -77,14 +79,19 @@ export async function forwarderOf(
 /** An endpoint of `wan` without interfaces. */
 export async function endpointOf(
   t: Test,
-  member: Member & { readonly labels: Readonly<Record<string, string>> },
+  member: Member & {
+    readonly labels: Readonly<Record<string, string>>;
+    /** As WANWIRE_HOLD. */
+    readonly heldMs?: number;
+  },
 ): Promise<Seen> {
   const events = new ConnectionEvents();
   const seen = recording();
   const chain = compose(
     updatePath(member.name),
     begin(),
-    updateToken(member.tokens),
+    updateToken(member.security),
+    authorize(member.security, { heldMs: member.heldMs }),
     timeout(),
     monitor(events),
     trimPath(),
@@ -96,16 +103,16 @@ export async function endpointOf(
 
 async function join(
   t: Test,
-  { name, manager, url, tokens }: Member,
+  { name, manager, url, security }: Member,
   chain: Chain,
   events: ConnectionEvents,
   service: string,
   labels: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const serving = await serve({ listenOn: [url], insecure: true, log, clock, chain, events });
-  const peers = channels({ dialTimeoutMs: 500, insecure: true, log });
+  const serving = await serve({ listenOn: [url], security, log, clock, chain, events });
+  const peers = channels({ security, dialTimeoutMs: 500, log });
   const registration = keepRegistered({
-    registries: remoteRegistries(peers.acquire(manager), tokens),
+    registries: remoteRegistries(peers.acquire(manager)),
     service: NetworkService.fromPartial({ name: service }),
     endpoint: NetworkServiceEndpoint.fromPartial({
       name,

@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { systemClock as clock } from '../../api/chain/clock.js';
-import { developmentTokens, tokenMetadata } from '../../api/elements/tokens.js';
 import { readEnvironment } from '../../api/env/read-environment.js';
 import {
   Connection,
@@ -19,6 +18,7 @@ import { NetworkServiceRequest, NetworkServiceService } from '../../api/gen/netw
 import { NetworkService, NetworkServiceEndpoint } from '../../api/gen/registry.js';
 import type { Channel } from '../../api/grpc/channel.js';
 import { channels } from '../../api/grpc/dial.js';
+import { insecure } from '../../api/identity/security.js';
 import { silentLogger } from '../../api/log/log.js';
 import { findAll } from '../../api/registry/look-up.js';
 import { remoteRegistries } from '../../api/registry/remote.js';
@@ -80,7 +80,7 @@ function textOf(
   { name, control, peers }: Pick<SiteSketch, 'name' | 'control' | 'peers'>,
   networkServices: readonly NetworkServiceDocument[],
 ): SiteText {
-  const all = peers.map((peer) => ({ ...peer, trustBundle: undefined }));
+  const all = peers.map((peer) => ({ ...peer, trustDomain: undefined, trustBundle: undefined }));
   return { site: { name, control, peers: all }, networkServices };
 }
 
@@ -116,7 +116,7 @@ export class Site {
     this.#folder = folder;
     this.#launch = launch;
     this.url = `unix://${join(folder, 'manager.sock')}`;
-    this.#channel = dial(t, this.url);
+    this.#channel = dial(t, this.url, 'client', sketch.tokenMs);
   }
 
   static async open(t: Test, sketch: SiteSketch, launch = inThisProcess): Promise<Site> {
@@ -190,17 +190,17 @@ export class Site {
   }
 
   endpoints(query: Partial<NetworkServiceEndpoint>): Promise<NetworkServiceEndpoint[]> {
-    const { endpoints } = remoteRegistries(this.#channel, tokensOf('client'));
+    const { endpoints } = remoteRegistries(this.#channel);
     return findAll(call(), endpoints, NetworkServiceEndpoint.fromPartial(query));
   }
 
   async register(name: string): Promise<void> {
-    await registerAt(this.#channel, name);
+    await registerAt(dial(this.#t, this.url, name), name);
   }
 
   /** Each change of who serves `service`. */
   watch(service: string): AsyncIterator<Found<NetworkServiceEndpoint>> {
-    const { endpoints } = remoteRegistries(this.#channel, tokensOf('client'));
+    const { endpoints } = remoteRegistries(this.#channel);
     const query = NetworkServiceEndpoint.fromPartial({ networkServiceNames: [service] });
     const abort = new AbortController();
     this.#t.teardown(() => {
@@ -221,10 +221,11 @@ export class Site {
 
   /** Another site's manager, as this one sees it: on a control address. */
   stranger(): { services: Site['services']; register: Site['register'] } {
-    const channel = dial(this.#t, `tcp://${this.#sketch.control[0] ?? ''}`);
+    const url = `tcp://${this.#sketch.control[0] ?? ''}`;
+    const channel = dial(this.#t, url);
     return {
       services: (name) => servicesOf(channel, name),
-      register: (name) => registerAt(channel, name),
+      register: (name) => registerAt(dial(this.#t, url, name), name),
     };
   }
 
@@ -245,8 +246,7 @@ export class Site {
   }
 
   #options() {
-    const metadata = tokenMetadata(tokensOf('client', this.#sketch.tokenMs).issue());
-    return { signal: new AbortController().signal, deadlineMs: Date.now() + 10_000, metadata };
+    return { signal: new AbortController().signal, deadlineMs: Date.now() + 10_000 };
   }
 
   #member(name: string) {
@@ -254,7 +254,7 @@ export class Site {
       name,
       manager: this.url,
       url: `unix://${join(this.#folder, `${name}.sock`)}`,
-      tokens: tokensOf(name, this.#sketch.tokenMs),
+      security: insecure(name, this.#sketch.tokenMs),
     };
   }
 }
@@ -280,16 +280,13 @@ function soon(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-function dial(t: Test, url: string): Channel {
-  const peers = channels({ dialTimeoutMs: 5_000, insecure: true, log });
+function dial(t: Test, url: string, name = 'client', tokenMs?: number): Channel {
+  const security = insecure(name, tokenMs);
+  const peers = channels({ security, dialTimeoutMs: 5_000, log });
   t.teardown(() => {
     peers[Symbol.dispose]();
   });
   return peers.acquire(url);
-}
-
-function tokensOf(name: string, lifetimeMs = tenMinutesMs) {
-  return developmentTokens(name, lifetimeMs, clock);
 }
 
 function call() {
@@ -297,21 +294,20 @@ function call() {
 }
 
 function servicesOf(channel: Channel, name: string): Promise<NetworkService[]> {
-  const { services } = remoteRegistries(channel, tokensOf('client'));
+  const { services } = remoteRegistries(channel);
   return findAll(call(), services, NetworkService.fromPartial({ name }));
 }
 
 async function registerAt(channel: Channel, name: string): Promise<void> {
-  const { endpoints } = remoteRegistries(channel, tokensOf(name));
+  const { endpoints } = remoteRegistries(channel);
   const entry = { name, url: 'unix:///tmp/x', networkServiceNames: ['wan'] };
   await endpoints.register(call(), NetworkServiceEndpoint.fromPartial(entry));
 }
 
 async function* connectionsOf(channel: Channel, signal: AbortSignal): AsyncGenerator<Connection> {
-  const metadata = tokenMetadata(tokensOf('client').issue());
   const { monitorConnections } = MonitorConnectionService;
   const everything = MonitorScopeSelector.create();
-  for await (const event of channel.stream(monitorConnections, everything, { signal, metadata })) {
+  for await (const event of channel.stream(monitorConnections, everything, { signal })) {
     yield* Object.values(event.connections);
   }
 }

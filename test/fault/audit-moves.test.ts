@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { App } from '../../lab/http/app.js';
 import { entry, Mesh } from '../stage/mesh.js';
-import { processesOf } from '../stage/steered.js';
+import { processesOf } from '../stage/up.js';
 
 t.setTimeout(120_000);
 

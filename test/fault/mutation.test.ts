@@ -5,7 +5,6 @@ import t from 'tap';
 import { status } from '@grpc/grpc-js';
 import { NetworkServiceEndpoint } from '../../api/gen/registry.js';
 import { systemClock } from '../../api/chain/clock.js';
-import { developmentTokens } from '../../api/elements/tokens.js';
 import { WireError } from '../../api/errors/wire-error.js';
 import type { CallOptions, Channel } from '../../api/grpc/channel.js';
 import { remoteRegistries } from '../../api/registry/remote.js';
@@ -20,7 +19,6 @@ const inFlight = 24;
 const deadlineMs = 5_000;
 /** Calls for one connection stand in line, so there are several. */
 const wires = 16;
-const tokens = developmentTokens('caller', 600_000, systemClock);
 
 /** The text grpc-js itself gives when a peer did not answer in time. */
 const unanswered = /deadline exceeded after/i;
@@ -134,7 +132,7 @@ function seenBy(
 }
 
 async function endpointChannel(stage: Stage): Promise<Channel> {
-  const { endpoints } = remoteRegistries(stage.dial(), tokens);
+  const { endpoints } = remoteRegistries(stage.dial());
   const call = { signal: AbortSignal.timeout(5_000), log: silentLogger(), clock: systemClock };
   for await (const { entry } of endpoints.find(
     call,
@@ -157,14 +155,9 @@ function decodes(call: Recorded, bytes: Uint8Array): boolean {
 
 /** `ok`, or the code and text of the error. A stream that has nothing to say is given up after a while. */
 async function outcome(channel: Channel, call: Recorded, bytes: Uint8Array): Promise<string> {
-  const { token, expiresMs } = tokens.issue();
   const options: CallOptions = {
     signal: AbortSignal.timeout(call.stream ? 150 : deadlineMs + 1_000),
     deadlineMs: Date.now() + deadlineMs,
-    metadata: {
-      'nsm-client-token': token,
-      'nsm-client-token-expires': new Date(expiresMs).toISOString(),
-    },
   };
   try {
     if (!call.stream) await channel.unary(call.method, bytes, options);

@@ -2,7 +2,6 @@
 /** All links are black holes for much longer than a client waits for its pings: the wire is DOWN, waits, and is as it was. */
 import t from 'tap';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { Metronome } from '../../lab/metronome.js';
 import { linkMetrics } from '../../api/elements/link-metrics.js';
 import { ipOf } from '../../api/chain/connection.js';
@@ -11,10 +10,11 @@ import { indexOf, server, statusOf, wiresOf } from '../stage/steered.js';
 import { transfer, type Transfer } from '../stage/transfer.js';
 import { until } from '../stage/up.js';
 import { Wan } from '../stage/wan.js';
+import { command as built } from '../stage/command.js';
 
 t.setTimeout(180_000);
 
-const wanwire = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const wanwire = built();
 
 /** Ten times a liveness check, and several refreshes. */
 const darkMs = 10_000;
@@ -50,7 +50,8 @@ async function labels(): Promise<readonly string[]> {
   const url = `unix://${pair.sites.directory('cloud')}/nsm.io.sock`;
   const command = [process.execPath, wanwire, 'find', 'endpoints'];
   const node = pair.sites.lab.node('cloud');
-  const text = await node.exec('env', 'WANWIRE_INSECURE=true', ...command, '--connect-to', url);
+  const agent = `SPIFFE_ENDPOINT_SOCKET=${pair.sites.agentUrl('cloud')}`;
+  const text = await node.exec('env', agent, ...command, '--connect-to', url);
   const rows = text.split('\n').filter((row) => /^cloud-wan-wan\d/.test(row));
   return rows.flatMap((row) => row.match(/(loss|rtt|state)=\w+/g) ?? []);
 }

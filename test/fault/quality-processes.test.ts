@@ -7,8 +7,7 @@ import type { Metronome } from '../../lab/metronome.js';
 import { Eye } from '../stage/eye.js';
 import type { SiteName } from '../stage/sites.js';
 import { answers, requests, sendStamp } from '../stage/stamp.js';
-import { processesOf } from '../stage/steered.js';
-import { until } from '../stage/up.js';
+import { processesOf, until } from '../stage/up.js';
 import { Wan } from '../stage/wan.js';
 
 const [edgeAddress, cloudAddress] = ['10.90.0.2', '10.90.0.10'];

@@ -6,7 +6,6 @@ import { pings } from '../stage/load.js';
 import {
   ef,
   indexOf,
-  processesOf,
   refreshed,
   server,
   server6,
@@ -16,7 +15,7 @@ import {
   wan,
 } from '../stage/steered.js';
 import { transfer } from '../stage/transfer.js';
-import { lives, until } from '../stage/up.js';
+import { lives, processesOf, until } from '../stage/up.js';
 
 /** Refreshes come soon, so that each test sees one go through the new process. */
 const lifetime = { NSM_MAX_TOKEN_LIFETIME: '24s' };

@@ -6,8 +6,8 @@ import t, { type Test } from 'tap';
 import { pings } from '../stage/load.js';
 import { withoutProbes } from '../stage/probes.js';
 import { cloudSite, edgeSite, policy, Sites } from '../stage/sites.js';
-import { ef, indexOf, processesOf, refreshed, server, server6, wiresOf } from '../stage/steered.js';
-import { lives, until } from '../stage/up.js';
+import { ef, indexOf, refreshed, server, server6, wiresOf } from '../stage/steered.js';
+import { lives, processesOf, until } from '../stage/up.js';
 
 const wishes = [
   'kernel://wan@cloud/nsm-1',

@@ -7,13 +7,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { writeFile } from 'node:fs/promises';
 import { defaultLab } from '../../lab/default.js';
 import { Lab } from '../../lab/lab.js';
 import { newName, tracesOf } from './labs.js';
+import { command as built } from '../stage/command.js';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const main = built();
 
 function start(args: readonly string[]) {
   return spawn(process.execPath, [main, 'lab', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });

@@ -7,12 +7,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { defaultLab } from '../../lab/default.js';
 import { Lab } from '../../lab/lab.js';
 import { labOf, newName, pings, tracesOf } from './labs.js';
+import { command as built } from '../stage/command.js';
 
-const wanwire = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const wanwire = built();
 const cloud = '203.0.113.10';
 
 /** `wanwire lab up` in a process of its own, killed when `moment` has come. */

@@ -2,15 +2,15 @@
 /** `wanwire links`, `events` and `replay` at a running site, and at one whose forwarder stands still. */
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { edgeSite, policy, Sites } from '../stage/sites.js';
-import { processesOf, wan } from '../stage/steered.js';
-import { until } from '../stage/up.js';
+import { wan } from '../stage/steered.js';
+import { processesOf, until } from '../stage/up.js';
+import { command as built } from '../stage/command.js';
 
 const exec = promisify(execFile);
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const main = built();
 const [fibre, lte] = ['fibre-cloud/wan0', 'lte-cloud/wan1'];
 
 interface Told {

@@ -5,9 +5,9 @@ import t from 'tap';
 import { followSessions } from '../../cli/session-events.js';
 import type { SessionChange, SessionEvent } from '../../forwarder/operator/session-event.js';
 import { edgeSite, policy, Sites } from '../stage/sites.js';
-import { indexOf, processesOf, server, statusOf, wan } from '../stage/steered.js';
+import { indexOf, server, statusOf, wan } from '../stage/steered.js';
 import { transfer } from '../stage/transfer.js';
-import { lives, until } from '../stage/up.js';
+import { lives, processesOf, until } from '../stage/up.js';
 
 t.test('sessions of a site, from one life of its forwarder to the next', async (t) => {
   const sites = await Sites.open({ edge: edgeSite(policy('low-latency', 'best-effort', false)) });

@@ -7,7 +7,7 @@ import { pings } from '../stage/load.js';
 import { edgeSite, policy, Sites, type SiteName } from '../stage/sites.js';
 import { ef, indexOf, refreshed, server, server6, statusOf, used, wan } from '../stage/steered.js';
 import { transfer } from '../stage/transfer.js';
-import { until } from '../stage/up.js';
+import { processesOf, until } from '../stage/up.js';
 
 const lifetime = { NSM_MAX_TOKEN_LIFETIME: '30s' };
 
@@ -155,21 +155,31 @@ t.test('packets in fragments, and a full-speed transfer', async (t) => {
   t.ok(sent > 1 << 20, `${String(sent >> 20)} MiB`);
 });
 
-t.test('a small link makes the wire small; one that is too small is not used', async (t) => {
-  const mtu = async (): Promise<number> => (await statusOf(sites, 'edge')).wires[0]?.mtu ?? 0;
-  t.equal(await mtu(), 1450);
-  await sites.lab.set('edge/wan1', { mtu: 1400 });
-  await until('a wire of MTU 1350', async () => (await mtu()) === 1350, 40_000);
-  t.match(await sites.pod.exec('ip', 'link', 'show', 'nsm-1'), 'mtu 1350');
-  await reaches(t, server, 0, 1350 - 28);
-  await reaches(t, server6, 0, 1350 - 48);
-  await sites.lab.set('edge/wan1', { mtu: 1280 });
-  await untilStrand('edge', 'lte-cloud/wan1', (one) => one?.down.join() === 'mtu');
-  await leavesBy(t, 'fibre');
-  await reaches(t, server6);
-  await sites.lab.set('edge/wan1', { mtu: 1500 });
-  await untilStrand('edge', 'lte-cloud/wan1', isUp);
-  await refreshed(sites);
-  await until('a wire of MTU 1450 again', async () => (await mtu()) === 1450, 40_000);
-  await leavesBy(t, 'lte');
-});
+t.test(
+  'a small link makes the wire small; one that is too small is not used; a new forwarder knows',
+  async (t) => {
+    const mtu = async (): Promise<number> => (await statusOf(sites, 'edge')).wires[0]?.mtu ?? 0;
+    t.equal(await mtu(), 1450);
+    await sites.lab.set('edge/wan1', { mtu: 1400 });
+    await until('a wire of MTU 1350', async () => (await mtu()) === 1350, 40_000);
+    t.match(await sites.pod.exec('ip', 'link', 'show', 'nsm-1'), 'mtu 1350');
+    await reaches(t, server, 0, 1350 - 28);
+    await reaches(t, server6, 0, 1350 - 48);
+    const up = sites.world.player('edge');
+    const { forwarder = 0 } = processesOf(up);
+    process.kill(forwarder, 'SIGKILL');
+    await until(
+      'another forwarder',
+      () => (processesOf(up)['forwarder'] ?? forwarder) !== forwarder,
+    );
+    await sites.lab.set('edge/wan1', { mtu: 1280 });
+    await untilStrand('edge', 'lte-cloud/wan1', (one) => one?.down.join() === 'mtu');
+    await leavesBy(t, 'fibre');
+    await reaches(t, server6);
+    await sites.lab.set('edge/wan1', { mtu: 1500 });
+    await untilStrand('edge', 'lte-cloud/wan1', isUp);
+    await refreshed(sites);
+    await until('a wire of MTU 1450 again', async () => (await mtu()) === 1450, 40_000);
+    await leavesBy(t, 'lte');
+  },
+);

@@ -20,12 +20,14 @@ let sites: Sites;
 let caller: Caller;
 t.before(async () => {
   sites = await Sites.open();
-  const peers = channels({ dialTimeoutMs: 2_000, insecure: true, log: silentLogger() });
+  const security = await sites.security('edge');
+  const peers = channels({ security, dialTimeoutMs: 2_000, log: silentLogger() });
   // A namespace is found by its processes.
   const inPod = sites.pod.spawn('sleep', ['600'], { stdio: 'ignore' });
   t.teardown(async () => {
     inPod.kill('SIGKILL');
     peers[Symbol.dispose]();
+    security[Symbol.dispose]();
     await sites[Symbol.asyncDispose]();
   });
   caller = new Caller(peers.acquire(`unix://${sites.directory('edge')}/nsm.io.sock`));
@@ -140,7 +142,9 @@ t.test('frames from where no strand ends are dropped and counted', async (t) => 
   await until('50 drops', async () => (await drops()) - counted >= 50, 10_000);
   t.equal((await drops()) - counted, 50);
   const [after] = (await statusOf(sites, 'cloud')).wires;
-  t.equal(after?.counters.rxPackets, before?.counters.rxPackets, 'nothing of it reached the wire');
+  // The wire is new: its own interface asks for routers meanwhile.
+  const came = (after?.counters.rxPackets ?? NaN) - (before?.counters.rxPackets ?? NaN);
+  t.ok(came < 10, `nothing of it reached the wire: ${String(came)} came`);
 });
 
 /** An Ethernet frame with an empty IPv4 packet, as VXLAN has it. */

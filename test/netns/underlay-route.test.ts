@@ -257,6 +257,8 @@ t.test('an answer by the other link is heard, with strict reverse paths elsewher
   await node.ip('route', 'add', '203.0.113.1', 'via', '192.0.2.1');
   t.equal(await ping(), 'none', 'the test is one');
   await node.ip('route', 'delete', '203.0.113.1');
+  // It has asked for its neighbour in vain, for that is checked as well: now it asks anew at once.
+  await far.ip('neighbour', 'flush', 'dev', 'far1');
 
   const underlay = await underlayIn(t, node);
   await underlay.call('start', [fibre, lte]);

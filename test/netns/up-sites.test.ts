@@ -23,7 +23,8 @@ async function sitesOf(t: Test, options: SitesOptions = {}): Promise<Sites> {
 
 /** The wires that a site's manager knows now. */
 async function wiresAt(sites: Sites, site: SiteName): Promise<readonly Connection[]> {
-  using peers = channels({ dialTimeoutMs: 5_000, insecure: true, log: silentLogger(), clock });
+  using security = await sites.security(site);
+  using peers = channels({ security, dialTimeoutMs: 5_000, log: silentLogger(), clock });
   using channel = peers.acquire(`unix://${sites.directory(site)}/nsm.io.sock`);
   const stop = new AbortController();
   const { signal } = stop;

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One wire, looked at with iproute2. */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
+import { inodeUrl } from '../../api/fdpass/take-file.js';
 import { macsOf } from '../../forwarder/mechanisms/kernel/side.js';
+import { Namespaces, openPlace } from '../../forwarder/namespaces/namespaces.js';
 import { sandbox, type Sandbox, type Shown } from './sandbox.js';
 import { forwarder, wiring, wishFor, type Said, type Wiring } from './wiring.js';
+
+const exec = promisify(execFile);
 
 async function pair(t: Test): Promise<[Sandbox, Sandbox, Wiring]> {
   return Promise.all([sandbox(t), sandbox(t), wiring(t)]);
@@ -281,3 +288,31 @@ t.test('the namespace has gone between finding and opening it', async (t) => {
   await bench.wires.restore('wire-1', undefined);
   t.equal((await endpoint.ip('link')).length, 1);
 });
+
+t.test(
+  'a namespace that no process is in is found by its descriptor, while a call has it',
+  async (t) => {
+    const name = `ww-${randomUUID().slice(0, 8)}`;
+    await exec('ip', ['netns', 'add', name]);
+    t.teardown(() => exec('ip', ['netns', 'del', name]));
+    const open = (): number => openSync(`/run/netns/${name}`, 'r');
+    const gone = { code: status.NOT_FOUND };
+    const namespaces = new Namespaces();
+    const fd = open();
+    const url = inodeUrl(fd);
+    await t.rejects(namespaces.find(url, 'inodeURL'), gone);
+    namespaces.lend(fd);
+    const place = await namespaces.find(url, 'inodeURL');
+    t.equal(namespaces.known(url), place.path);
+    (await openPlace(place))[Symbol.dispose]();
+    closeSync(fd);
+    await t.rejects(openPlace(place), gone);
+    t.equal(namespaces.known(url), undefined);
+    // With the Close it comes again, as another number.
+    const other = openSync('/dev/null', 'r');
+    const again = open();
+    namespaces.lend(again);
+    (await openPlace(place))[Symbol.dispose]();
+    for (const one of [other, again]) closeSync(one);
+  },
+);

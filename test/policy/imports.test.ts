@@ -19,10 +19,26 @@ const rules: readonly (readonly [folder: string, may: readonly string[], because
   ['forwarder', ['api', 'bpf'], 'processes never import each other'],
   ['nsc-sidecar', ['api', 'bpf/ping'], 'processes never import each other; a client may only ping'],
   ['manager', ['api'], 'processes never import each other, and a manager touches no kernel'],
+  ['webhook', ['api'], 'processes never import each other, and a webhook touches no kernel'],
+  [
+    'node-agent',
+    ['api'],
+    'processes never import each other: the forwarder is asked at its socket',
+  ],
   ['lab', [], 'the harness is not the subject'],
   [
     'cli',
-    ['api', 'bpf/loader', 'nse', 'forwarder', 'nsc-sidecar', 'manager', 'lab'],
+    [
+      'api',
+      'bpf/loader',
+      'nse',
+      'forwarder',
+      'nsc-sidecar',
+      'manager',
+      'node-agent',
+      'webhook',
+      'lab',
+    ],
     'the command starts processes; it does not reach past them',
   ],
 ];
@@ -31,6 +47,7 @@ const rules: readonly (readonly [folder: string, may: readonly string[], because
 const reserved: readonly (readonly [specifier: RegExp, folder: RegExp, because: string])[] = [
   [/^#loader$/, /^bpf\/loader\//, 'one module loads each addon'],
   [/^#netns$/, /^bpf\/netns\//, 'one module loads each addon'],
+  [/^#fdpass$/, /^api\/fdpass\//, 'one module loads each addon'],
   [/^#ping$/, /^bpf\/ping\//, 'one module loads each addon'],
   [/bpf\/netns\//, /^(forwarder|bpf)\//, 'only the forwarder has CAP_SYS_ADMIN'],
   [/bpf\/loader\//, /^(forwarder|bpf|cli)\//, 'only the forwarder steers, and the command reads'],

@@ -5,7 +5,7 @@ import t from 'tap';
 import { exportsOf, files, isTest, root, sources, textOf } from './sources.js';
 
 const code = files.filter(
-  (path) => /\.([cm]?[jt]s|c|h|sh)$/.test(path) && !path.startsWith('api/gen/'),
+  (path) => /\.([cm]?[jt]s|c|h|go|sh)$/.test(path) && !path.startsWith('api/gen/'),
 );
 const product = sources.filter((path) => !isTest(path));
 

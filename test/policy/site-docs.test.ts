@@ -37,7 +37,7 @@ for (const { page, text } of blocks.filter((block) => !labs.includes(block))) {
   t.test(`${page}: ${text.split('\n').slice(1, 3).join(' ')}`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'ww-docs-'));
     t.teardown(() => rm(folder, { recursive: true }));
-    await writeFile(join(folder, 'cloud.pem'), '');
+    for (const bundle of ['cloud.pem', 'cloud.json']) await writeFile(join(folder, bundle), '');
     const path = join(folder, 'example.yaml');
     const whole = /^kind: Site$/m.test(text) ? text : `${site}---\n${text}`;
     await writeFile(path, whole);

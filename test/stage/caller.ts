@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A bare NSM client: one gRPC call per method and nothing more, so that a test or benchmark sees each call's fate. */
+import { closeSync } from 'node:fs';
 import { Connection, Mechanism } from '../../api/gen/connection.js';
 import { NetworkServiceRequest, NetworkServiceService } from '../../api/gen/networkservice.js';
-import { developmentTokens } from '../../api/elements/tokens.js';
+import { developmentTokens, tokenMetadata } from '../../api/identity/development-tokens.js';
 import { systemClock } from '../../api/chain/clock.js';
 import type { CallOptions, Channel } from '../../api/grpc/channel.js';
+import { openNamespace } from './processes.js';
 
 /** What a {@link Caller} asks for. */
 export interface Wish {
@@ -30,10 +32,12 @@ export class Caller {
   readonly #name: string;
   readonly #tokens;
 
-  constructor(channel: Channel, name = 'caller', lifetimeMs = 600_000) {
+  /** With `lifetimeMs` its tokens are unsigned ones that live so long; else they are the channel's. */
+  constructor(channel: Channel, name = 'caller', lifetimeMs?: number) {
     this.#channel = channel;
     this.#name = name;
-    this.#tokens = developmentTokens(name, lifetimeMs, systemClock);
+    this.#tokens =
+      lifetimeMs === undefined ? undefined : developmentTokens(name, lifetimeMs, systemClock);
   }
 
   /** The first Request of a wish. */
@@ -71,23 +75,40 @@ export class Caller {
 
   /** Send any Request. */
   send(request: NetworkServiceRequest, withinMs = patienceMs): Promise<Connection> {
-    return this.#channel.unary(NetworkServiceService.request, request, this.#options(withinMs));
+    const { connection, mechanismPreferences } = request;
+    const mechanisms = [connection?.mechanism, ...mechanismPreferences];
+    return this.#withFiles(mechanisms, withinMs, (options) =>
+      this.#channel.unary(NetworkServiceService.request, request, options),
+    );
   }
 
   /** Close what was answered. */
   async close(connection: Connection, withinMs = patienceMs): Promise<void> {
-    await this.#channel.unary(NetworkServiceService.close, connection, this.#options(withinMs));
+    await this.#withFiles([connection.mechanism], withinMs, (options) =>
+      this.#channel.unary(NetworkServiceService.close, connection, options),
+    );
+  }
+
+  /** As every client does, it sends the namespaces it names. */
+  async #withFiles<T>(
+    mechanisms: readonly (Mechanism | undefined)[],
+    withinMs: number,
+    act: (options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    const urls = new Set(mechanisms.map((one) => one?.parameters['inodeURL'] ?? ''));
+    const descriptors = [...urls].flatMap((url) => openNamespace(url) ?? []);
+    try {
+      return await act({ ...this.#options(withinMs), descriptors });
+    } finally {
+      for (const fd of descriptors) closeSync(fd);
+    }
   }
 
   #options(withinMs: number): CallOptions {
-    const { token, expiresMs } = this.#tokens.issue();
     return {
       signal: AbortSignal.timeout(withinMs + 1_000),
       deadlineMs: Date.now() + withinMs,
-      metadata: {
-        'nsm-client-token': token,
-        'nsm-client-token-expires': new Date(expiresMs).toISOString(),
-      },
+      ...(this.#tokens && { metadata: tokenMetadata(this.#tokens.issue()) }),
     };
   }
 }

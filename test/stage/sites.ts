@@ -6,25 +6,21 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { environment } from '../../api/env/read-environment.js';
+import { insecure, type Security } from '../../api/identity/security.js';
+import { readSiteFiles } from '../../api/site/read.js';
+import { exchangeBundles, identityFrom } from '../../cli/demo/identity.js';
 import { bpfDirectory } from '../../bpf/loader/bpffs.js';
 import { defaultLab } from '../../lab/default.js';
 import { Lab } from '../../lab/lab.js';
 import type { Place } from '../../lab/place.js';
 import { World, type Player } from '../../lab/world.js';
+import { command as built } from './command.js';
 
 const exec = promisify(execFile);
 
-/** The built command, from the sources and from `dist`. */
-const wanwire = [
-  new URL('../../dist/cli/main.js', import.meta.url),
-  new URL('../../cli/main.js', import.meta.url),
-]
-  .map((url) => fileURLToPath(url))
-  .find((path) => existsSync(path));
+const wanwire = built();
 
 /** A site's name in the lab. */
 export type SiteName = 'edge' | 'cloud';
@@ -112,13 +108,12 @@ export class Sites implements AsyncDisposable {
   private constructor(parts: Parts) {
     this.lab = parts.lab;
     this.world = parts.world;
-    this.#env = { WANWIRE_INSECURE: 'true', ...parts.env };
+    this.#env = parts.env;
     this.#pins = parts.pins;
   }
 
   /** Both sites up; no client yet. */
   static async open(options: SitesOptions = {}): Promise<Sites> {
-    if (wanwire === undefined) throw new Error('not built: run npm run build');
     const name = `t${randomBytes(2).toString('hex')}`;
     const lab = await Lab.up(options.lab ?? defaultLab(), { name });
     const world = await World.open(wanwire);
@@ -130,6 +125,7 @@ export class Sites implements AsyncDisposable {
     try {
       await sites.write('edge', options.edge ?? edgeSite());
       await sites.write('cloud', options.cloud ?? cloudSite());
+      if (!sites.isInsecure) await sites.exchange();
       await Promise.all([sites.up('cloud'), sites.up('edge')]);
       return sites;
     } catch (reason) {
@@ -158,11 +154,43 @@ export class Sites implements AsyncDisposable {
     return this.world.path(site);
   }
 
+  /** Whether nobody has an identity (`WANWIRE_INSECURE`). */
+  get isInsecure(): boolean {
+    return this.#env['WANWIRE_INSECURE'] === 'true';
+  }
+
+  /** Where a site's manager gives identities. */
+  agentUrl(site: SiteName): string {
+    return `unix://${this.directory(site)}/agent.sock`;
+  }
+
+  /** Of this process, as a site's manager sees it; waits for one that is away. */
+  async security(site: SiteName, signal = AbortSignal.timeout(20_000)): Promise<Security> {
+    return this.isInsecure ? insecure('test') : identityFrom(this.agentUrl(site), signal);
+  }
+
+  /** Of a site's authority and the bundles that it trusts. */
+  trustFolder(site: SiteName): string {
+    return this.world.path(`${site}-trust`);
+  }
+
+  /** Let each site trust the other, as their files name them now. */
+  async exchange(): Promise<void> {
+    const names = ['edge', 'cloud'] as const;
+    const sites = names.map(async (name) => {
+      const { site } = await readSiteFiles([this.file(name)]);
+      return { trustDomain: site.trustDomain, folder: this.trustFolder(name) };
+    });
+    await exchangeBundles(await Promise.all(sites));
+  }
+
   /** Start a site: `wanwire up` in its node. */
   up(site: SiteName): Promise<Player> {
     const command = ['up', '-f', this.file(site), '--directory', this.directory(site)];
-    const pins = { WANWIRE_BPF_DIR: this.pins(site) };
-    return this.#start(site, this.lab.node(site), command, pins);
+    return this.#start(site, this.lab.node(site), command, {
+      WANWIRE_BPF_DIR: this.pins(site),
+      WANWIRE_TRUST_DIR: this.trustFolder(site),
+    });
   }
 
   /** Start a client in the edge's pod that asks for these services; resolves when its wires are there. */
@@ -171,6 +199,7 @@ export class Sites implements AsyncDisposable {
       NSM_NAME: name,
       NSM_CONNECT_TO: `unix://${this.directory('edge')}/nsm.io.sock`,
       NSM_NETWORK_SERVICES: services,
+      ...(this.isInsecure ? {} : { SPIFFE_ENDPOINT_SOCKET: this.agentUrl('edge') }),
       ...settings,
     });
   }
@@ -183,7 +212,7 @@ export class Sites implements AsyncDisposable {
   /** Run the command as an operator at a site's node; resolves to what it printed. */
   async operator(site: SiteName, ...args: readonly string[]): Promise<string> {
     const { path } = this.lab.node(site);
-    const command = [process.execPath, wanwire ?? '', ...args, '-f', this.file(site)];
+    const command = [process.execPath, wanwire, ...args, '-f', this.file(site)];
     const env = { ...environment(), WANWIRE_BPF_DIR: this.pins(site) };
     const maxBuffer = 64 * 1024 * 1024;
     return (await exec('nsenter', [`--net=${path}`, ...command], { env, maxBuffer })).stdout;
@@ -197,7 +226,7 @@ export class Sites implements AsyncDisposable {
   ): Promise<Player> {
     return this.world.start({
       name,
-      command: ['nsenter', `--net=${place.path}`, process.execPath, wanwire ?? '', ...command],
+      command: ['nsenter', `--net=${place.path}`, process.execPath, wanwire, ...command],
       env: { ...this.#env, ...settings },
     });
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What tests of steered wires look at: who used which link, what the data plane says, which processes there are. */
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   MonitorConnectionService,
@@ -12,7 +11,6 @@ import { silentLogger } from '../../api/log/log.js';
 import type { Plane } from '../../cli/plane/types.js';
 import type { Session } from '../../cli/plane/sessions.js';
 import type { Place } from '../../lab/place.js';
-import type { Player } from '../../lab/world.js';
 import { withoutProbes } from './probes.js';
 import type { SiteName, Sites } from './sites.js';
 import { until } from './up.js';
@@ -51,20 +49,6 @@ export async function sessionsOf(sites: Sites, site: SiteName): Promise<readonly
   return (JSON.parse(said) as { sessions: Session[] }).sessions;
 }
 
-/** The processes that an `up` has started, by subcommand. */
-export function processesOf({ pid }: Player): Readonly<Record<string, number>> {
-  const read = (path: string): string => readFileSync(`/proc/${path}`, 'utf8');
-  const children = read(`${String(pid)}/task/${String(pid)}/children`)
-    .split(' ')
-    .filter(Boolean);
-  return Object.fromEntries(
-    children.map((child) => {
-      const words = read(`${child}/cmdline`).split('\0').filter(Boolean);
-      return [words.at(-1) ?? '', Number(child)];
-    }),
-  );
-}
-
 /** The index of an interface in a place; nothing where it is not there. */
 export async function indexOf(place: Place, name: string): Promise<number | undefined> {
   const links = JSON.parse(await place.exec('ip', '-json', 'link', 'show')) as Link[];
@@ -78,7 +62,8 @@ interface Link {
 
 /** The wires that a site's manager has now; waits for a manager that is away. */
 export async function wiresOf(sites: Sites, site: SiteName): Promise<readonly Connection[]> {
-  using peers = channels({ dialTimeoutMs: 1_000, insecure: true, log: silentLogger() });
+  using security = await sites.security(site);
+  using peers = channels({ security, dialTimeoutMs: 1_000, log: silentLogger() });
   using channel = peers.acquire(`unix://${sites.directory(site)}/nsm.io.sock`);
   const method = MonitorConnectionService.monitorConnections;
   const end = AbortSignal.timeout(20_000);

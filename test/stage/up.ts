@@ -2,18 +2,19 @@
 /** `wanwire up` as a user starts it, and what can be seen of it from outside. For tests of the command itself. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock as clock } from '../../api/chain/clock.js';
-import { developmentTokens } from '../../api/elements/tokens.js';
 import { environment } from '../../api/env/read-environment.js';
 import { NetworkService, NetworkServiceEndpoint } from '../../api/gen/registry.js';
 import { channels } from '../../api/grpc/dial.js';
+import { insecure } from '../../api/identity/security.js';
+import { identityFrom } from '../../cli/demo/identity.js';
 import { silentLogger } from '../../api/log/log.js';
 import { remoteRegistries } from '../../api/registry/remote.js';
+import { command as built } from './command.js';
 
-const wanwire = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const wanwire = built();
 /** A busy machine may take its time. */
 const patienceMs = 60_000;
 
@@ -35,14 +36,17 @@ export class Up implements AsyncDisposable {
   err = '';
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
+  readonly #isInsecure: boolean;
 
   /** Start it, and wait for nothing. */
   constructor({ netns, files, directory, env }: UpOptions) {
     const entering = netns === undefined ? [] : ['nsenter', `--net=${netns}`];
     const args = [...files.flatMap((file) => ['-f', file]), '--directory', directory];
     const [program = '', ...rest] = [...entering, process.execPath, wanwire, 'up', ...args];
+    this.#isInsecure = env?.['WANWIRE_INSECURE'] === 'true';
+    const trust = { WANWIRE_TRUST_DIR: `${directory}-trust` };
     const child = spawn(program, rest, {
-      env: { PATH: environment()['PATH'], WANWIRE_INSECURE: 'true', ...env },
+      env: { PATH: environment()['PATH'], ...trust, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
@@ -72,14 +76,7 @@ export class Up implements AsyncDisposable {
 
   /** Its processes by subcommand. */
   get processes(): Readonly<Record<string, number>> {
-    const pid = String(this.pid);
-    const children = textOf(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean);
-    return Object.fromEntries(
-      children.map((child) => [
-        textOf(`/proc/${child}/cmdline`).split('\0').filter(Boolean).at(-1) ?? '',
-        Number(child),
-      ]),
-    );
+    return processesOf(this);
   }
 
   /** The endpoints at its manager, by name, with their services. */
@@ -100,10 +97,13 @@ export class Up implements AsyncDisposable {
 
   async #find<T>(ask: (...with_: Asking) => AsyncIterable<{ readonly entry: T }>): Promise<T[]> {
     const log = silentLogger();
-    using peers = channels({ dialTimeoutMs: 5_000, insecure: true, log, clock });
-    using channel = peers.acquire(`unix://${join(this.directory, 'nsm.io.sock')}`);
-    const registries = remoteRegistries(channel, developmentTokens('test', 60_000, clock));
     const signal = AbortSignal.timeout(10_000);
+    using security = this.#isInsecure
+      ? insecure('test')
+      : await identityFrom(`unix://${join(this.directory, 'agent.sock')}`, signal);
+    using peers = channels({ security, dialTimeoutMs: 5_000, log, clock });
+    using channel = peers.acquire(`unix://${join(this.directory, 'nsm.io.sock')}`);
+    const registries = remoteRegistries(channel);
     const entries: T[] = [];
     for await (const { entry } of ask(registries, { signal, log, clock })) entries.push(entry);
     return entries;
@@ -144,6 +144,18 @@ export async function until(
 export function lives(pid: number): boolean {
   const stat = textOf(`/proc/${String(pid)}/stat`);
   return stat !== '' && !/\) [ZX] /.test(stat);
+}
+
+/** The processes that another has started, by their last word; one that ends meanwhile has none. */
+export function processesOf({ pid }: { readonly pid: number }): Readonly<Record<string, number>> {
+  const parent = String(pid);
+  const children = textOf(`/proc/${parent}/task/${parent}/children`).split(' ').filter(Boolean);
+  return Object.fromEntries(
+    children.map((child) => [
+      textOf(`/proc/${child}/cmdline`).split('\0').filter(Boolean).at(-1) ?? '',
+      Number(child),
+    ]),
+  );
 }
 
 /** Remove what a site's data plane leaves, for the next one to find. */

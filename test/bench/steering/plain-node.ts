@@ -54,6 +54,7 @@ async function main(): Promise<void> {
     client: 'bench',
     service,
     labels: {},
+    identity: undefined,
     leader: true,
     ethernet: false,
     mtu: 1450,

@@ -10,6 +10,7 @@ const nothing = {
   sources: [],
   destinations: [],
   clientLabels: {},
+  identities: [],
 };
 const strict = { sla: undefined, fallback: [], strict: true };
 const byName = (name: string, weight: number) => ({ name, class: undefined, weight });

@@ -21,13 +21,15 @@ const crowdSize = 1_000;
 /** `remote_request_vs_local`, `remote_wires`. */
 export async function remoteWires(report: Report, sites: Sites): Promise<void> {
   const manager = `unix://${sites.directory('edge')}/nsm.io.sock`;
-  const settings = { NSM_CONNECT_TO: manager, NSM_SERVICE_NAMES: 'hello' };
+  const agent = { SPIFFE_ENDPOINT_SOCKET: sites.agentUrl('edge') };
+  const settings = { ...agent, NSM_CONNECT_TO: manager, NSM_SERVICE_NAMES: 'hello' };
   const own = { ...settings, NSM_CIDR_PREFIX: '[172.20.0.0/16]' };
   await sites.world.start(endpoint(sites.world, 'hello', own));
   const { path } = sites.pod;
   const command = ['nsenter', `--net=${path}`, 'sh', '-c', 'echo ready; exec sleep 600'];
   const pod = await sites.world.start({ name: 'pod', command });
-  using peers = channels({ dialTimeoutMs: 5_000, insecure: true, log: silentLogger() });
+  using security = await sites.security('edge');
+  using peers = channels({ security, dialTimeoutMs: 5_000, log: silentLogger() });
   const caller = new Caller(peers.acquire(manager), 'bench');
   const podUrl = await inodeUrl(pod.pid);
   const remote: Side = { caller, pod, podUrl, service: 'wan@cloud' };
