@@ -10,7 +10,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../api/log/log.js';
 import { findLinks, findNamed } from './links/session.js';
-import { aliasPrefix, type Reaper, type Wires } from './mechanisms/kernel/index.js';
+import { aliasPrefix, type DoomedEnd, type Reaper, type Wires } from './mechanisms/kernel/index.js';
 import { openPlace, placeKey, type Namespaces, type Place } from './namespaces/namespaces.js';
 
 /** Whose interfaces, and who deletes them. */
@@ -25,10 +25,11 @@ export interface SweepOptions {
 /** How many interfaces were removed; a namespace that cannot be looked into is left alone. */
 export async function sweep(options: SweepOptions): Promise<number> {
   const { forwarder, namespaces, wires, reaper, log } = options;
+  const leftovers: DoomedEnd[] = [];
   const halfMade: HalfMade[] = [];
   const prefix = aliasPrefix(forwarder);
   const isKnown = (id: string): boolean => wires.get(id) !== undefined;
-  const going: Promise<void>[] = [];
+  // All are found before any is deleted: one end takes the other along.
   for (const place of await namespaces.all()) {
     try {
       using netns = await openPlace(place);
@@ -36,7 +37,7 @@ export async function sweep(options: SweepOptions): Promise<number> {
         if (link.halfMade && alias === '') halfMade.push({ place, name, index: link.index });
         if (!alias.startsWith(prefix) || isKnown(alias.slice(prefix.length))) continue;
         log.info({ link: name, netns: placeKey(place.id), alias }, 'leftover swept');
-        going.push(reaper.delete([{ place, name, alias }]));
+        leftovers.push({ place, name, alias });
       }
     } catch (reason) {
       log.debug({ netns: placeKey(place.id), err: reason }, 'namespace not looked into');
@@ -44,9 +45,9 @@ export async function sweep(options: SweepOptions): Promise<number> {
   }
   for (const { place, name } of await stillHalfMade(halfMade)) {
     log.info({ link: name, netns: placeKey(place.id) }, 'half-made leftover swept');
-    going.push(reaper.delete([{ place, name, alias: '' }]));
+    leftovers.push({ place, name, alias: '' });
   }
-  const settled = await Promise.allSettled(going);
+  const settled = await Promise.allSettled(leftovers.map((end) => reaper.delete([end])));
   return settled.filter(({ status }) => status === 'fulfilled').length;
 }
 

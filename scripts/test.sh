@@ -47,7 +47,7 @@ tests() { # NAME ARGUMENTS OF RUN-TESTS...
 	# A tap that fails without counting a failure has not run what it should.
 	((rc == 0 || fail > 0)) || fail=1
 	if ((fail > 0)); then
-		failures <"$results/tap" | grep . || cat "$results/report"
+		failures <"$results/tap" | grep . >"$results/failures" || cp "$results/report" "$results/failures"
 	fi
 	verdict "$name" "$(count pass "$results/tap")" "$fail" "$(count skip "$results/tap")" "$began"
 	sed -nE 's/^(not )?ok [0-9]+ - (\S+) # time=([0-9]+)[0-9]{3}\..*/\3 s \2/p' "$results/tap" |
@@ -56,17 +56,28 @@ tests() { # NAME ARGUMENTS OF RUN-TESTS...
 	rm -f "$results/tap"
 }
 
+# What failed, once: behind a mark where it is not the last word.
+tell() { # [MARK]
+	[[ ! -f $results/failures ]] || sed "s/^/${1-}/" "$results/failures"
+	rm -f "$results/failures"
+}
+
 # Tests of clocks, sockets and links share two cores with each other and the machine with strangers: a few
 # files that fail beside others are told, and run once more by themselves. What fails then counts.
 steady_tests() { # NAME ARGUMENTS OF RUN-TESTS...
 	local was=("$passed" "$failed" "$skipped") first
 	tests "$@"
 	first=$((failed - was[1]))
-	((first > 0 && ${#again[@]} > 0 && ${#again[@]} <= 5)) || return 0
+	if ((first == 0 || ${#again[@]} == 0 || ${#again[@]} > 5)); then
+		tell
+		return
+	fi
+	tell '  first try: '
 	was=("$passed" "${was[1]}" "$skipped")
 	passed=0 failed=0
 	printf '%-13s %s\n' "$1, again" "${again[*]}, alone"
 	tests "$1, again" --jobs=1 --timeout=600 "${again[@]}"
+	tell
 	# Counted once: what failed first and does so no more has passed.
 	passed=$((was[0] + (failed < first ? first - failed : 0)))
 	failed=$((was[1] + failed)) skipped=${was[2]}

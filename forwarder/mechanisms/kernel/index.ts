@@ -2,7 +2,7 @@
 /** The KERNEL mechanism: a veth pair from the client's namespace to the endpoint's. */
 export { kernelClient } from './client.js';
 export { kernelServer } from './server.js';
-export { Reaper } from './reaper.js';
+export { Reaper, type DoomedEnd } from './reaper.js';
 export {
   aliasPrefix,
   clientSocket,
