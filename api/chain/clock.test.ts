@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { ManualClock } from '../../test/doubles/manual-clock.js';
 import { testCall } from '../../test/doubles/elements.js';
 import { lateMs, detached } from './call.js';
@@ -17,6 +19,31 @@ t.test("the machine's clock", async (t) => {
   await new Promise((resolve) => setImmediate(resolve));
   never.cancel();
   never[Symbol.dispose]();
+});
+
+t.test('what has come by then is read before a timer acts', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  const [[peer]] = await Promise.all([accepted, once(socket, 'connect')]);
+  const order: string[] = [];
+  socket.on('data', () => order.push('answer'));
+  await new Promise<void>((resolve) => {
+    // Here timers come next, then what can be read.
+    setImmediate(() => {
+      systemClock.after(10, () => {
+        order.push('timer');
+        resolve();
+      });
+      peer.write('answer');
+      const until = performance.now() + 50;
+      while (performance.now() < until);
+    });
+  });
+  t.same(order, ['answer', 'timer']);
 });
 
 t.test('a delay ends with its time or with its signal', async (t) => {

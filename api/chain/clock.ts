@@ -18,31 +18,39 @@ export interface Clock {
 /** setTimeout fires at once above this. */
 const longest = 2 ** 31 - 1;
 
-const pending = new Set<NodeJS.Timeout>();
+const pending = new Set<Timer>();
 
 /** How many timers of {@link systemClock} have neither fired nor been cancelled. */
 export function pendingTimers(): number {
   return pending.size;
 }
 
-/** The machine's own clock. Its timers do not keep a process alive. */
+/**
+ * The machine's own clock. Its timers do not keep a process alive. What has come in by the
+ * time a timer is due is read before it acts: a process that got no CPU for a while would else
+ * take answers that lie in its sockets for missing.
+ */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, act) {
+    let last: NodeJS.Immediate | undefined;
     const timeout = setTimeout(
       () => {
-        pending.delete(timeout);
-        act();
+        last = setImmediate(() => {
+          pending.delete(timer);
+          act();
+        });
       },
       Math.min(Math.max(delayMs, 0), longest),
-    );
-    timeout.unref();
-    pending.add(timeout);
+    ).unref();
     const cancel = (): void => {
       clearTimeout(timeout);
-      pending.delete(timeout);
+      clearImmediate(last);
+      pending.delete(timer);
     };
-    return { cancel, [Symbol.dispose]: cancel };
+    const timer = { cancel, [Symbol.dispose]: cancel };
+    pending.add(timer);
+    return timer;
   },
 };
 

@@ -6,7 +6,7 @@
  * namespace. Leaves nothing behind: each `ping` closes its socket.
  */
 import { createRequire } from 'node:module';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { constants } from 'node:os';
 import { KernelError } from '../../api/errors/kernel-error.js';
 
@@ -62,6 +62,8 @@ export async function ping(options: PingOptions): Promise<number> {
       send(handle, sequence);
       await setTimeout(timeoutMs / count, undefined, { signal: done.signal });
     }
+    // What came while this process got no CPU lies in the socket, and is read in this turn.
+    await setImmediate(undefined, { signal: done.signal });
   } catch (reason) {
     signal?.throwIfAborted();
     if (replies < enough) throw reason;
