@@ -17,8 +17,9 @@ import { desired, keyOf, type Desired } from './desired.js';
 import { FollowedForwarder } from './forwarder.js';
 import { happenings, LinkEvents, type Happening } from './link-events.js';
 import { MovedSessions } from './moved-sessions.js';
+import { NextNode } from './next-node.js';
 import { SiteFolder } from './site-folder.js';
-import { Statuses } from './statuses.js';
+import { speakers, Statuses, type Spoken } from './statuses.js';
 import { Watched } from './watched.js';
 import { changesOf } from './wire-changes.js';
 import { wireObjects } from './wires.js';
@@ -59,6 +60,9 @@ export async function start(config: Config, log: Logger, signal: AbortSignal): P
   return { urls: [], trouble: () => undefined, close };
 }
 
+/** Does it; what fails is told at the end, and keeps nothing else from being done. */
+type Trying = (act: () => Promise<unknown>) => Promise<void>;
+
 class NodeAgent {
   readonly #config: Config;
   readonly #log: Logger;
@@ -67,6 +71,7 @@ class NodeAgent {
   readonly #watched: Watched;
   readonly #forwarder: FollowedForwarder;
   readonly #statuses: Statuses;
+  readonly #next: NextNode;
   readonly #events: LinkEvents;
   readonly #moved = new MovedSessions();
   readonly #backoff = new Backoff();
@@ -98,6 +103,7 @@ class NodeAgent {
     this.#forwarder = new FollowedForwarder({ socket, clock, log, changed });
     const periodMs = config.WANWIRE_STATUS_PERIOD;
     this.#statuses = new Statuses({ cluster, node, periodMs, clock });
+    this.#next = new NextNode({ cluster, node, clock, log, changed });
     this.#events = new LinkEvents(cluster, clock, node);
     this.#watched.synced.then(
       () => {
@@ -124,6 +130,7 @@ class NodeAgent {
     this.#isOver = true;
     this.#timer?.cancel();
     this.#watched[Symbol.dispose]();
+    this.#next[Symbol.dispose]();
     this.#forwarder[Symbol.dispose]();
     await this.#turn;
     this.#cluster[Symbol.dispose]();
@@ -174,7 +181,7 @@ class NodeAgent {
     }
     this.#written();
     const failures: unknown[] = [];
-    const trying = async (act: () => Promise<unknown>): Promise<void> => {
+    const trying: Trying = async (act) => {
       try {
         await act();
       } catch (reason) {
@@ -182,6 +189,14 @@ class NodeAgent {
       }
     };
     await trying(() => this.#tellLinks(all));
+    await this.#tellStatuses(all, objects, trying);
+    await this.#tellWires(trying);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #tellStatuses(all: Desired, objects: Spoken, trying: Trying): Promise<void> {
+    // Whoever is no Node any more is silent, or would say again what the node before it takes away.
+    if (!this.#watched.isNode) return;
     const { told } = this.#forwarder;
     for (const site of objects.sites) {
       await trying(() => this.#statuses.site(site, all.verdicts.get(keyOf(site)), all, told));
@@ -189,8 +204,10 @@ class NodeAgent {
     for (const one of objects.policies) {
       await trying(() => this.#statuses.policy(one, all.verdicts.get(keyOf(one)), all, told));
     }
-    await this.#tellWires(trying);
-    if (failures.length > 0) throw failures[0];
+    const gone = this.#next.gone(speakers(objects));
+    if (gone === undefined) return;
+    this.#log.info({ gone }, 'a node is gone, and what it said of Sites and policies');
+    await trying(() => this.#statuses.forget(gone, objects));
   }
 
   /** Each change of a link's state is an Event of the Site, and what sessions did for it. */
@@ -217,7 +234,7 @@ class NodeAgent {
     }
   }
 
-  async #tellWires(trying: (act: () => Promise<unknown>) => Promise<void>): Promise<void> {
+  async #tellWires(trying: Trying): Promise<void> {
     const { wires: told, strands, isRunning } = this.#forwarder.told;
     const { pods, wires: known } = this.#watched;
     if (told === undefined || !isRunning || !pods.isCurrent || !known.isCurrent) return;

@@ -317,6 +317,33 @@ t.test('a node', { skip: await noKube(), timeout: 180_000 }, async (t) => {
     await soon(t, 'gone', async () => (await wires()) === '');
   });
 
+  await t.test('another node speaks too, and is gone', async (t) => {
+    await apply(site('edge'), policy('wan', {}));
+    const other = await start(config(as, t.testdir(), 'worker-2'), log, stop.signal);
+    t.teardown(() => other.close());
+    const speakers = (what: string) => read(what, '{.status.nodes[*].node}');
+    for (const what of ['site edge', 'steeringpolicy wan']) {
+      const both = async () => (await speakers(what)) === 'worker-1 worker-2';
+      await soon(t, `both of ${what}`, both);
+    }
+    await kubectl(['delete', 'node', 'worker-2']);
+    for (const what of ['site edge', 'steeringpolicy wan']) {
+      await soon(t, `one of ${what}`, async () => (await speakers(what)) === 'worker-1');
+    }
+    // Its agent goes on until its pod is taken away.
+    operator.links = { fibre: 'down', lte: 'up' };
+    await soon(t, 'told later', async () => (await condition('site edge', 'LinksUp')) === 'False');
+    t.equal(await speakers('site edge'), 'worker-1', 'and it stays so');
+    t.equal(await message('site edge', 'Accepted'), 'in force on 1 node');
+    operator.links = { fibre: 'up', lte: 'up' };
+    await apply(site('edge', { nodeSelector: { site: 'edge' } }));
+    await soon(t, 'taken', async () => {
+      const of = '{.metadata.generation} {.status.nodes[0].observedGeneration}';
+      const [generation, observed] = (await read('site edge', of)).split(' ');
+      return generation === observed;
+    });
+  });
+
   await t.test('the API server is away', async (t) => {
     const before = await readFile(file, 'utf8');
     await plane.stopApiServer();

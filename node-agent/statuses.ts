@@ -99,6 +99,18 @@ export class Statuses {
     await this.#conditions(steeringPolicies, policy, now.conditions, said);
   }
 
+  /** Take away what a node has said that is gone, as that node. */
+  async forget(node: string, { sites: all, policies }: Spoken): Promise<void> {
+    const by = `wanwire.${node}`;
+    for (const site of all) {
+      if (speakersOf(site).has(node)) await this.#apply(sites, site, by, { nodes: [], links: [] });
+    }
+    for (const policy of policies) {
+      if (speakersOf(policy).has(node))
+        await this.#apply(steeringPolicies, policy, by, { nodes: [] });
+    }
+  }
+
   #mayWriteFigures(site: SiteObject): boolean {
     const { clock, periodMs } = this.#options;
     return clock.now() - (this.#figuresMs.get(keyOf(site)) ?? -Infinity) >= periodMs;
@@ -127,6 +139,22 @@ export class Statuses {
     const options = { fieldManager: fieldManager.slice(0, 128), subresource: 'status' as const };
     return await this.#options.cluster.apply<T>(resource, object, options);
   }
+}
+
+/** What nodes speak of. */
+export interface Spoken {
+  readonly sites: readonly SiteObject[];
+  readonly policies: readonly PolicyObject[];
+}
+
+/** The names of all nodes that have said something of these. */
+export function speakers({ sites, policies }: Spoken): ReadonlySet<string> {
+  return new Set([...sites, ...policies].flatMap((one) => [...speakersOf(one)]));
+}
+
+function speakersOf({ status }: SiteObject | PolicyObject): ReadonlySet<string> {
+  const links = status !== undefined && 'links' in status ? (status.links ?? []) : [];
+  return new Set([...(status?.nodes ?? []), ...links].map(({ node }) => node));
 }
 
 function statusOf({ name, state, rttMs, jitterMs, lossPercent }: Link, node: string): LinkStatus {

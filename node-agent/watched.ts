@@ -61,6 +61,12 @@ export class Watched implements Disposable {
     return Promise.all(needed.map(({ synced }) => synced));
   }
 
+  /** Whether there is a Node of our name, as far as is known. */
+  get isNode(): boolean {
+    const name = this.#options.node;
+    return !this.#nodes.isCurrent || this.#nodes.get({ name }) !== undefined;
+  }
+
   /** Why what is known may be old. */
   get trouble(): string | undefined {
     return this.#all.find(({ trouble }) => trouble !== undefined)?.trouble?.message;
