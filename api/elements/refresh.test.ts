@@ -63,19 +63,37 @@ t.test('again and again, until the Close', async (t) => {
   t.equal(clock.timers, 0);
 });
 
-t.test('a failed one is repeated each 200 ms', async (t) => {
+t.test('a failed one is repeated, more and more seldom', async (t) => {
   const { clock, seen, chain, broken, request } = scene();
   await chain.request(testCall({ clock }), request);
   broken.yes = true;
-  await clock.advance(120_000 + 400);
-  t.equal(seen.requests.length, 4);
+  const startMs = clock.now() + 120_000;
+  await clock.advance(120_000);
+  for (const [at, laterMs] of [200, 600, 1_400, 3_000, 6_200, 11_200, 16_200].entries()) {
+    await clock.advance(startMs + laterMs - 1 - clock.now());
+    t.equal(seen.requests.length, 2 + at, `not before ${String(laterMs)} ms`);
+    await clock.advance(1);
+    t.equal(seen.requests.length, 3 + at);
+  }
   broken.yes = false;
-  await clock.advance(200);
-  t.equal(seen.requests.length, 5);
+  await clock.advance(5_000);
+  t.equal(seen.requests.length, 10);
   await clock.advance(119_999);
-  t.equal(seen.requests.length, 5);
+  t.equal(seen.requests.length, 10, 'and then as ever');
+  broken.yes = true;
+  await clock.advance(1 + 200);
+  t.equal(seen.requests.length, 12, 'from the beginning');
   await chain.close(testCall({ clock }), request.connection);
   t.equal(clock.timers, 0);
+});
+
+t.test('where tokens are short, failures are too', async (t) => {
+  const { clock, seen, chain, broken, request } = scene(6_000);
+  await chain.request(testCall({ clock }), request);
+  broken.yes = true;
+  await clock.advance(1_200 + 1_000);
+  t.equal(seen.requests.length, 7);
+  await chain.close(testCall({ clock }), request.connection);
 });
 
 t.test('tokens that are over already do not make it spin', async (t) => {

@@ -13,12 +13,17 @@ import { stateKey } from '../chain/state.js';
 import type { Timer } from '../chain/clock.js';
 import type { Connection } from '../gen/connection.js';
 
-/** After a failure, and the least time between two refreshes. */
+/** After the first failure, and the least time between two refreshes. */
 const retryMs = 200;
+/** After many: a mesh that is too busy to answer is not made busier by all of its clients. */
+const longestRetryMs = 5_000;
 
 const timerKey = stateKey<Timer>('refresh');
 
-/** The element. A failed refresh is repeated every 200 ms until one succeeds or the connection is closed. */
+/**
+ * The element. A failed refresh is repeated until one succeeds or the connection is closed: after
+ * 200 ms, then after twice as long each time, up to 5 s and to a twentieth of what it waited at first.
+ */
 export function refresh(): Step {
   return {
     kind: 'step',
@@ -27,7 +32,7 @@ export function refresh(): Step {
     async request(call, request, next) {
       const answer = await next(call, request);
       const dueMs = refreshAfter(answer, call.clock.now());
-      if (dueMs !== undefined) arm(call, Math.max(dueMs, retryMs));
+      if (dueMs !== undefined) arm(call, Math.max(dueMs, retryMs), pauses(dueMs));
       return answer;
     },
 
@@ -50,13 +55,20 @@ export function refreshAfter(connection: Connection, nowMs: number): number | un
   return Math.min(...left) * scale;
 }
 
-function arm(call: Call, afterMs: number): void {
+/** Between one failure and the next attempt. */
+function* pauses(dueMs: number): Generator<number, never> {
+  const longestMs = Math.min(Math.max(dueMs / 20, retryMs), longestRetryMs);
+  for (let pauseMs = retryMs; ; pauseMs = Math.min(pauseMs * 2, longestMs)) yield pauseMs;
+}
+
+function arm(call: Call, afterMs: number, retries: Generator<number, never>): void {
   const { again, log, clock, state } = call;
   const timer = clock.after(afterMs, () => {
     again.request().catch((reason: unknown) => {
-      log.info({ err: reason }, 'refresh failed: trying again');
+      const pauseMs = retries.next().value;
+      log.info({ err: reason, pauseMs }, 'refresh failed: trying again');
       // A Request that succeeded since has set the timer itself.
-      if (state.get(timerKey) === timer) arm(call, retryMs);
+      if (state.get(timerKey) === timer) arm(call, pauseMs, retries);
     });
   });
   state.set(timerKey, timer);
