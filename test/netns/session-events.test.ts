@@ -8,9 +8,12 @@ import { edgeSite, policy, Sites } from '../stage/sites.js';
 import { indexOf, server, statusOf, wan } from '../stage/steered.js';
 import { transfer } from '../stage/transfer.js';
 import { lives, processesOf, until } from '../stage/up.js';
+import { calm } from './calm.js';
 
 t.test('sessions of a site, from one life of its forwarder to the next', async (t) => {
-  const sites = await Sites.open({ edge: edgeSite(policy('low-latency', 'best-effort', false)) });
+  const sites = await Sites.open({
+    edge: edgeSite(policy('low-latency', 'best-effort', false), calm),
+  });
   t.teardown(() => sites[Symbol.asyncDispose]());
   await sites.client(wan);
   t.ok(await indexOf(sites.pod, 'nsm-1'));
