@@ -2,13 +2,12 @@
 /** What happens to links under a steered wire: gone, back, renumbered, unreachable, small; and large packets on it. */
 import t, { type Test } from 'tap';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Eye } from '../stage/eye.js';
 import { pings } from '../stage/load.js';
 import { edgeSite, policy, Sites, type SiteName } from '../stage/sites.js';
 import { ef, indexOf, refreshed, server, server6, statusOf, used, wan } from '../stage/steered.js';
 import { transfer } from '../stage/transfer.js';
 import { processesOf, until } from '../stage/up.js';
-import { calm } from './calm.js';
+import { calm, trusted } from './calm.js';
 
 const lifetime = { NSM_MAX_TOKEN_LIFETIME: '30s' };
 
@@ -47,10 +46,7 @@ async function reaches(t: Test, to: string, tos = 0, bytes = 56): Promise<void> 
 
 /** Hold which of the edge's links carries the unmarked sessions, once it is trusted after a failure. */
 async function leavesBy(t: Test, link: 'fibre' | 'lte'): Promise<void> {
-  await until(`${link} is trusted`, () => {
-    using eye = new Eye(sites.pins('edge'));
-    return eye.strand(link === 'fibre' ? 'fibre-cloud/wan0' : 'lte-cloud/wan1').avoid === 0;
-  });
+  await trusted(sites, 'edge', link === 'fibre' ? 'fibre-cloud/wan0' : 'lte-cloud/wan1');
   const [fibre, lte] = await used(sites, () =>
     pings(sites.pod, server, { count: 100, intervalMs: 2 }),
   );

@@ -21,7 +21,7 @@ let caller: Caller;
 t.before(async () => {
   sites = await Sites.open();
   const security = await sites.security('edge');
-  const peers = channels({ security, dialTimeoutMs: 2_000, log: silentLogger() });
+  const peers = channels({ security, dialTimeoutMs: 20_000, log: silentLogger() });
   // A namespace is found by its processes.
   const inPod = sites.pod.spawn('sleep', ['600'], { stdio: 'ignore' });
   t.teardown(async () => {

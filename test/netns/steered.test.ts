@@ -9,7 +9,7 @@ import { pings } from '../stage/load.js';
 import { edgeSite, policy, Sites } from '../stage/sites.js';
 import { ef, server, server6, used, wan } from '../stage/steered.js';
 import { until } from '../stage/up.js';
-import { calm } from './calm.js';
+import { calm, trusted } from './calm.js';
 import { endlessPing } from './endless-ping.js';
 
 const [fibre, lte] = ['fibre-cloud/wan0', 'lte-cloud/wan1'];
@@ -125,6 +125,7 @@ t.test('one wire', async (t) => {
     const { strands } = await json<Plane>('links');
     t.match(strands[1], { name: lte, state: 'down', down: ['operator'] });
     t.match(await ask('strand', 'up', lte), /is up\n$/);
+    await trusted(sites, 'edge', lte);
     const up = await links();
     t.ok(up.lte >= 50 && up.fibre < 30, JSON.stringify(up));
     const wrong = await refused('strand', 'down', 'fiber-cloud/wan0');
