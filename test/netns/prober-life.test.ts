@@ -137,7 +137,7 @@ t.test('it ends when the pins are gone', async (t) => {
   const { ensure, directory } = await stage(t);
   const { pid } = await ensure();
   rmSync(join(directory, 'maps'), { recursive: true });
-  await eventually('its end', () => !lives(pid), 2_500);
+  await eventually('its end', () => !lives(pid));
 });
 
 t.test('it ends when other pins are there', async (t) => {
@@ -146,7 +146,7 @@ t.test('it ends when other pins are there', async (t) => {
   for (const what of readdirSync(directory)) rmSync(join(directory, what), { recursive: true });
   using another = await openPlane(directory, objectPath('wire'));
   t.not(another.map('control').id, control.id);
-  await eventually('its end', () => !lives(pid), 2_500);
+  await eventually('its end', () => !lives(pid));
   t.notOk((await ensure()).adopted, 'and these get a prober of their own');
 });
 

@@ -32,11 +32,14 @@ const ends = {
   6: (side: number, at: number) => `fd77:${String(side)}::${(at + 1).toString(16)}`,
 } as const;
 
+/** After how long nobody answers, where nothing is said: more than a busy machine is silent by itself. */
+export const detectMs = 250;
+
 /** What the prober is asked for; a strand of 20 ms that may be found silent where nothing is said. */
 export type Asked = Partial<layout.Probe>;
 const usual = {
   interval_us: 20_000,
-  detect_us: 100_000,
+  detect_us: detectMs * 1_000,
   flags: layout.probeFlags.judge,
   size: layout.limits.stamp,
 };
@@ -172,7 +175,7 @@ export class ProberStage {
   /** Detection and the longest an answer may take, in ms. */
   limitMs(id: number): number {
     const { srtt_ns: srtt, rttvar_ns: rttvar } = this.quality(id);
-    return usual.detect_us / 1e3 + srtt / 1e6 + 4 * Math.max(rttvar / 1e6, 1);
+    return detectMs + srtt / 1e6 + 4 * Math.max(rttvar / 1e6, 1);
   }
 }
 
@@ -189,7 +192,7 @@ export async function ended(child: ChildProcess, signal: NodeJS.Signals): Promis
 export async function eventually(
   what: string,
   isSo: () => boolean,
-  patienceMs = 5_000,
+  patienceMs = 30_000,
 ): Promise<void> {
   const late = performance.now() + patienceMs;
   while (!isSo()) {

@@ -18,15 +18,19 @@ import { pings } from '../stage/load.js';
 import { edgeSite, policy, Sites, type SiteName } from '../stage/sites.js';
 import { ef, indexOf, server, sessionsOf, wan } from '../stage/steered.js';
 import { lives, processesOf, until } from '../stage/up.js';
+import { endlessPing } from './endless-ping.js';
 
 const [fibre, lte] = ['fibre-cloud/wan0', 'lte-cloud/wan1'];
-/** EF may use both links, at 40 ms; three sessions a second come home. */
+/**
+ * EF may use both links, at 40 ms; three sessions a second come home. A busy machine's moments of
+ * silence are no fault of a link, and it may take its time to look at one that is held back.
+ */
 const site = edgeSite(
   policy('low-latency', 'best-effort', false).replace(
     'low-latency: {links: [{class: low-latency}]',
     'low-latency: {links: [{class: low-latency}], sla: {rttMs: 40}, fallback: [best-effort]',
   ),
-  'quality: {holdDownMs: 1000, returnPerSecond: 3}',
+  'quality: {detectionMs: 1000, holdDownMs: 3000, returnPerSecond: 3}',
 );
 
 function folderOf(name: SiteName): string {
@@ -102,28 +106,29 @@ t.test('what is measured is told, and written down', async (t) => {
     ],
   });
   await until('a round trip', async () => (await strand(fibre)).rttMs !== null);
-  t.ok((told.links[0]?.txBytes ?? 0) > 0, 'probes count');
+  await until('probes count', async () => ((await quality()).links[0]?.txBytes ?? 0) > 0);
   const [setup, ...rest] = await records();
   t.match(setup, { type: 'setup', groups: [{ number: 1, sla: { rttMs: 40 } }] });
   t.ok(rest.some((one) => one.type === 'sample'));
   const ups = rest.flatMap((one) => (one.type === 'event' ? one.event : []));
-  t.match(
-    ups.filter(({ kind }) => kind === 'up').map((one) => 'name' in one && one.name),
-    [fibre, lte],
+  t.same(
+    new Set(ups.filter(({ kind }) => kind === 'up').map((one) => 'name' in one && one.name)),
+    new Set([fibre, lte]),
   );
   const usage = parseUsage(readFileSync(join(folderOf('edge'), 'usage.json'), 'utf8'));
   t.ok(usage.atMs > 0 && usedIn(usage, told.links[0]?.month ?? '', 'fibre').txBytes >= 0);
 });
 
 t.test('a link that breaks an SLA loses the sessions of that class, and no others', async (t) => {
-  const marked = pings(sites.pod, server, { count: 300, tos: ef });
-  const plain = pings(sites.pod, server, { count: 300 });
+  // For longer than it takes to find it degraded.
+  const marked = pings(sites.pod, server, { count: 1_000, tos: ef });
+  const plain = pings(sites.pod, server, { count: 1_000 });
   const beganMs = Date.now();
   await sites.lab.set('edge/wan0', { delay: '40ms' });
   await until('degraded', async () => (await strand(fibre)).state === 'degraded');
   t.match(await strand(fibre), { breaks: [1], avoidedBy: [1], why: /RTT|rtt|round trip/ });
-  t.strictSame(await marked, { sent: 300, received: 300 });
-  t.strictSame(await plain, { sent: 300, received: 300 });
+  t.strictSame(await marked, { sent: 1_000, received: 1_000 });
+  t.strictSame(await plain, { sent: 1_000, received: 1_000 });
   const all = (await sessionsOf(sites, 'edge')).filter(({ class: of }) => of === 'low-latency');
   t.ok(
     all.some((one) => one.strand === lte && one.moves === 1),
@@ -141,9 +146,11 @@ t.test('a dead one is held when it is back, then sessions come home paced', asyn
   await sites.write('edge', site.replace(', sla: {rttMs: 40}', ''));
   await until('no SLA', async () => (await quality()).slas.length === 0);
   await until('all is well', async () => (await strand(fibre)).avoidedBy.length === 0);
-  const many = Array.from({ length: 9 }, () => pings(sites.pod, server, { count: 600, tos: ef }));
+  const many = Array.from({ length: 9 }, () => endlessPing(sites.pod, server, { tos: ef }));
+  t.teardown(() => Promise.all(many.map((one) => one.end())));
   await until('all nine on the fibre', () => onFibre() >= 9);
   await sites.lab.set('edge/wan0', { loss: '100%' });
+  const cutMs = Date.now();
   await until('down', async () => (await strand(fibre)).state === 'down');
   t.match(await strand(fibre), { avoidedBy: [0], why: /nothing has been answered/ });
   await until('all have left', () => onFibre() === 0);
@@ -151,12 +158,13 @@ t.test('a dead one is held when it is back, then sessions come home paced', asyn
   await until('held', async () => (await strand(fibre)).state === 'held');
   t.ok(((await strand(fibre)).heldUntil ?? 0) > Date.now());
   t.equal(onFibre(), 0, 'nobody is home while it is held');
-  await until('returning', async () => (await strand(fibre)).state === 'returning');
-  const beganMs = performance.now();
-  await until('all are home', () => onFibre() >= 9, 15_000);
-  const tookMs = performance.now() - beganMs;
+  await until('all are home', () => onFibre() >= 9);
+  const homeMs = Date.now();
+  const beganMs = (await records(cutMs)).findLast(
+    (one) => one.type === 'event' && one.event.kind === 'returning',
+  )?.wallMs;
+  const tookMs = homeMs - (beganMs ?? NaN);
   t.ok(tookMs > 1_500, `nine came home within ${tookMs.toFixed(0)} ms, at three a second`);
-  await Promise.all(many);
 });
 
 t.test('a killed forwarder leaves all at work, and the next one goes on with it', async (t) => {
@@ -164,7 +172,9 @@ t.test('a killed forwarder leaves all at work, and the next one goes on with it'
   t.equal(programs.length, 4);
   const up = sites.world.player('edge');
   // On a busy machine it is a while until the next one can be asked.
-  const patient = site.replace(', sla: {rttMs: 40}', '').replace('Ms: 1000', 'Ms: 6000');
+  const patient = site
+    .replace(', sla: {rttMs: 40}', '')
+    .replace('holdDownMs: 3000', 'holdDownMs: 15000');
   t.not(patient, site);
   await sites.write('edge', patient);
   await sites.lab.set('edge/wan0', { loss: '100%' });
@@ -187,7 +197,7 @@ t.test('a killed forwarder leaves all at work, and the next one goes on with it'
 t.test('a killed prober is started again', async (t) => {
   const pid = proberOf('edge') ?? 0;
   process.kill(pid, 'SIGKILL');
-  await until('another', () => ![undefined, pid].includes(proberOf('edge')), 5_000);
+  await until('another', () => ![undefined, pid].includes(proberOf('edge')));
   await until('told', async () => (await quality()).prober.pid === proberOf('edge'));
   t.ok((await quality()).prober.running);
 });

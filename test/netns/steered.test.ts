@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A wire between two sites: reached, steered, and changed under load, by the site's file and by its operator. */
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -9,6 +8,9 @@ import type { Plane } from '../../cli/plane/types.js';
 import { pings } from '../stage/load.js';
 import { edgeSite, policy, Sites } from '../stage/sites.js';
 import { ef, server, server6, used, wan } from '../stage/steered.js';
+import { until } from '../stage/up.js';
+import { calm, trusted } from './calm.js';
+import { endlessPing } from './endless-ping.js';
 
 const [fibre, lte] = ['fibre-cloud/wan0', 'lte-cloud/wan1'];
 
@@ -18,7 +20,9 @@ interface Failed {
 }
 
 t.test('one wire', async (t) => {
-  const sites = await Sites.open({ edge: edgeSite(policy('low-latency', 'best-effort', false)) });
+  const sites = await Sites.open({
+    edge: edgeSite(policy('low-latency', 'best-effort', false), calm),
+  });
   t.teardown(() => sites[Symbol.asyncDispose]());
   await sites.client(wan);
 
@@ -86,7 +90,7 @@ t.test('one wire', async (t) => {
     const sessions = async (): Promise<readonly Session[]> =>
       (await json<{ sessions: Session[] }>('sessions')).sessions;
     const before = new Set((await sessions()).map(({ sourcePort }) => sourcePort));
-    const ping = endlessPing(sites, server);
+    const ping = endlessPing(sites.pod, server, { intervalMs: 20 });
     t.teardown(() => ping.end());
     /** As soon as it is so; the test's own time limits it. */
     const found = async (fits: (one: Session) => boolean): Promise<Session> => {
@@ -121,6 +125,7 @@ t.test('one wire', async (t) => {
     const { strands } = await json<Plane>('links');
     t.match(strands[1], { name: lte, state: 'down', down: ['operator'] });
     t.match(await ask('strand', 'up', lte), /is up\n$/);
+    await trusted(sites, 'edge', lte);
     const up = await links();
     t.ok(up.lte >= 50 && up.fibre < 30, JSON.stringify(up));
     const wrong = await refused('strand', 'down', 'fiber-cloud/wan0');
@@ -151,32 +156,15 @@ t.test('one wire', async (t) => {
   await t.test('a policy is swapped in the file under load, without a loss', async (t) => {
     const under = pings(sites.pod, server, { count: 200 });
     await sleep(500);
-    await sites.write('edge', edgeSite(policy('best-effort', 'low-latency')));
+    await sites.write('edge', edgeSite(policy('best-effort', 'low-latency'), calm));
+    await until('the file in force', async () => (await links(20)).fibre >= 18);
     t.strictSame(await under, { sent: 200, received: 200 });
     t.ok((await links(100)).fibre >= 90, 'unmarked sessions are on the fibre now');
   });
 
   await t.test('a wrong file changes nothing', async (t) => {
-    await sites.write('edge', edgeSite(policy('nowhere')));
-    await sleep(500);
+    await sites.write('edge', edgeSite(policy('elsewhere'), calm));
+    await until('the mistake', () => sites.world.player('edge').log().includes('elsewhere'));
     t.ok((await links(100)).fibre >= 90, 'as before');
   });
 });
-
-/** One session that goes on until it is ended; says then what came back. */
-function endlessPing(sites: Sites, to: string) {
-  const child = sites.pod.spawn('ping', ['-n', '-q', '-i', '0.02', to], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout?.on('data', (part: Buffer) => (said += part.toString()));
-  const ended = once(child, 'close');
-  return {
-    async end(): Promise<{ sent: number; received: number }> {
-      child.kill('SIGINT');
-      await ended;
-      const counts = /(\d+) packets transmitted, (\d+) received/.exec(said);
-      return { sent: Number(counts?.[1]), received: Number(counts?.[2]) };
-    },
-  };
-}

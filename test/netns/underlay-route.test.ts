@@ -194,7 +194,8 @@ async function captured(
 ): Promise<string[][]> {
   const dumps = await Promise.all(
     devices.map(async ([{ name }, device]) => {
-      const args = ['netns', 'exec', name, 'tcpdump', '-lnnQin', '-i', device, 'udp port 4790'];
+      const tcpdump = ['tcpdump', '--immediate-mode', '-lnnQin', '-i', device, 'udp port 4790'];
+      const args = ['netns', 'exec', name, ...tcpdump];
       const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] });
       const said = text(child.stdout);
       await once(child.stderr, 'data');

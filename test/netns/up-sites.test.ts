@@ -124,7 +124,7 @@ t.test('two sites as they are by default', async (t) => {
         [cloudSite(), '10.60.0.0/24', '10.61.0.0/24'],
       ] as const) {
         await sites.write('cloud', file);
-        await until(`a route to ${there}`, async () => (await routes()).includes(there), 10_000);
+        await until(`a route to ${there}`, async () => (await routes()).includes(there));
         t.notMatch(await routes(), gone);
       }
       t.equal(await sites.pod.exec('ip', '-json', 'link', 'show', 'nsm-1'), before);

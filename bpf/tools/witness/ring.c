@@ -106,16 +106,20 @@ void ring_drain(struct ring *ring, void (*take)(void *context, const struct seen
 		if (!(__atomic_load_n(status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
 			return;
 		drain_block(block, take, context);
+		ring->given += block->hdr.bh1.num_pkts;
 		__atomic_store_n(status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 		ring->next = (ring->next + 1) % ring->blocks;
 	}
 }
 
-struct ring_counts ring_count(const struct ring *ring)
+struct ring_counts ring_count(struct ring *ring)
 {
 	struct tpacket_stats_v3 counts = { 0 };
 	socklen_t size = sizeof(counts);
 
 	getsockopt(ring->fd, SOL_PACKET, PACKET_STATISTICS, &counts, &size);
-	return (struct ring_counts){ .packets = counts.tp_packets, .drops = counts.tp_drops };
+	/* The kernel begins anew each time. */
+	ring->counts.packets += counts.tp_packets;
+	ring->counts.drops += counts.tp_drops;
+	return ring->counts;
 }

@@ -10,6 +10,12 @@
 /* A block is handed over when it is full, or after so long. */
 #define RING_MS 10
 
+/* What the kernel counted. */
+struct ring_counts {
+	uint64_t packets;
+	uint64_t drops;
+};
+
 struct ring {
 	int fd;
 	int ifindex;
@@ -19,6 +25,9 @@ struct ring {
 	uint32_t block_size;
 	uint32_t blocks;
 	uint32_t next;
+	/* Packets that were given away. */
+	uint64_t given;
+	struct ring_counts counts;
 };
 
 struct seen {
@@ -31,12 +40,6 @@ struct seen {
 	uint64_t ns;
 };
 
-/* What the kernel counted. */
-struct ring_counts {
-	uint64_t packets;
-	uint64_t drops;
-};
-
 /* Open a ring of about `size` bytes; false with errno where that cannot be. */
 bool ring_open(struct ring *ring, const char *device, size_t size);
 
@@ -44,7 +47,7 @@ bool ring_open(struct ring *ring, const char *device, size_t size);
 void ring_drain(struct ring *ring, void (*take)(void *context, const struct seen *seen),
 		void *context);
 
-/* What was counted since it was asked last. */
-struct ring_counts ring_count(const struct ring *ring);
+/* What was counted until now; of packets, drops are part. */
+struct ring_counts ring_count(struct ring *ring);
 
 #endif
