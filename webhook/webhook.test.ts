@@ -345,19 +345,18 @@ t.test('a webhook', { skip: await noKube() }, async (t) => {
     killed.kill('SIGKILL');
     await once(killed, 'exit');
     // The lease of the killed one lasts 15 s; what it had lasts longer than the second one's would.
-    await kubectl(['delete', 'secret', 'wanwire-webhook', '-n', 'nsm-system']);
+    const secret = ['secret', 'wanwire-webhook', '-n', 'nsm-system'];
+    await kubectl(['delete', ...secret]);
     const isRenewed = (bundle: string) => bundle !== '' && !bundle.includes(before[0] ?? '');
     await until('another to lead', () => areAll(plane, isRenewed));
     const [own = ''] = await trusted(plane);
-    const served = 'get secret wanwire-webhook -n nsm-system -o jsonpath={.data.tls\\.crt}'.split(' ');
+    const served = ['get', ...secret, '-o', 'jsonpath={.data.tls\\.crt}'];
     const shown = await kubectl(served);
     // What was deleted is gone at once; a renewal is to be noticed by nobody.
-    let asked = 0;
+    let [asked, over] = [0, false];
     const failures: string[] = [];
-    let over = false;
     const load = (async (): Promise<void> => {
-      // The compiler does not see who changes it.
-      while (!(over as boolean)) {
+      while (!over) {
         asked++;
         await dryRun(plane, pod(annotated())).then(
           (made) => clients(made).length !== 2 && failures.push(clients(made).join()),
@@ -383,8 +382,8 @@ t.test('a webhook', { skip: await noKube() }, async (t) => {
       ...{ material: undefined, nowMs, lifetimeMs: 1_800_000, hosts: ['127.0.0.1'] },
       ...{ trustedSinceMs: undefined, settleMs: 0 },
     });
-    const secret = ['patch', 'secret', 'wanwire-webhook', '-n', 'nsm-system', '--type=merge'];
-    await kubectl([...secret, `--patch=${JSON.stringify({ data: dataOf(ended) })}`]);
+    const patch = `--patch=${JSON.stringify({ data: dataOf(ended) })}`;
+    await kubectl(['patch', ...secret, '--type=merge', patch]);
     const third = await webhook(t, kubeconfig, 'third');
     await pointTo(plane, third.urls[0] ?? '');
     await until(

@@ -125,7 +125,7 @@ t.test('rotation, an agent that says nonsense, and one that is restarted', async
 
 t.test('without the agent it goes on until it expires, and not longer', async (t) => {
   const { agent, around } = await scene(t);
-  agent.answer = await answer(id, 2_000);
+  agent.answer = await answer(id, 5_000);
   await agent.start();
   using source = await workloadIdentity(agent.url, around);
   const ended = changed(source);

@@ -17,7 +17,7 @@ t.test('a client comes again when the certificate of its peer is half over', asy
   const edge = await authority('edge.test');
   const bundles = new Map([['edge.test', [edge.certificate]]]);
   // Certificates end with the second.
-  const notAfterMs = Math.ceil((Date.now() + 4_000) / 1_000) * 1_000;
+  const notAfterMs = Math.ceil((Date.now() + 12_000) / 1_000) * 1_000;
   const theirs = await svid(edge, 'spiffe://edge.test/server', { notAfterMs });
   const ours = await svid(edge, 'spiffe://edge.test/client');
   const log = silentLogger();
