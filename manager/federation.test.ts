@@ -21,13 +21,11 @@ import { start } from './main.js';
 const log = silentLogger();
 
 /** A manager whose file lists the other as its peer, and a client of it. */
-async function site(t: Test, base: string, name: string, [own, other]: readonly [number, number]) {
+async function site(t: Test, base: string, name: string, [own, other]: readonly [string, string]) {
   const path = (file: string) => join(base, `${name}-${file}`);
   const peer = name === 'edge' ? 'cloud' : 'edge';
-  const control = `127.0.0.1:${String(own)}`;
-  const peers = (more: object = {}) => [
-    { site: peer, control: [`127.0.0.1:${String(other)}`], ...more },
-  ];
+  const control = `${own}:5001`;
+  const peers = (more: object = {}) => [{ site: peer, control: [`${other}:5001`], ...more }];
   const write = (more: object = {}) =>
     writeFile(
       path('site.yaml'),
@@ -104,9 +102,12 @@ t.test('strangers, federated, withdrawn', async (t) => {
   const base = await mkdtemp(join(tmpdir(), 'ww-federation-'));
   await chmod(base, 0o755);
   t.teardown(() => rm(base, { recursive: true }));
-  const ports = [30_000 + (process.pid % 20_000), 30_001 + (process.pid % 20_000)] as const;
-  const edge = await site(t, base, 'edge', [ports[0], ports[1]]);
-  const cloud = await site(t, base, 'cloud', [ports[1], ports[0]]);
+  // Nobody else listens at these addresses: a port of 127.0.0.1 may be anybody's by now.
+  const [high, low] = [128 + ((process.pid >> 8) % 128), process.pid % 256];
+  const [a, b] = [1, 2].map((last) => `127.${String(high)}.${String(low)}.${String(last)}`);
+  if (a === undefined || b === undefined) throw new TypeError('two');
+  const edge = await site(t, base, 'edge', [a, b]);
+  const cloud = await site(t, base, 'cloud', [b, a]);
   await cloud.register('gateway');
   t.match(await edge.see(), /trust domain cloud.example is not known here.*wanwire trust import/);
 

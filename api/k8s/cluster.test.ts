@@ -23,7 +23,7 @@ import {
 } from './resources.js';
 
 interface Stored extends KubeObject {
-  readonly spec?: { readonly holderIdentity?: string };
+  readonly spec?: Readonly<Partial<Record<'holderIdentity' | 'acquireTime' | 'renewTime', string>>>;
 }
 interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
@@ -42,8 +42,8 @@ function listening() {
   return { log, lines };
 }
 
-async function until(what: string, fits: () => boolean, ms = 10_000): Promise<void> {
-  for (const end = Date.now() + ms; !fits();) {
+async function until(what: string, fits: () => boolean | Promise<boolean>, ms = 15_000) {
+  for (const end = Date.now() + ms; !(await fits());) {
     await sleep(10);
     if (Date.now() > end) throw new Error(`not within ${String(ms)} ms: ${what}`);
   }
@@ -219,7 +219,14 @@ t.test('a real API server', { skip }, async (t) => {
 
   await t.test('an informer: large lists, changes, watches that end', async (t) => {
     const names = Array.from({ length: 620 }, (_, at) => `many-${String(at)}`);
-    await Promise.all(names.map((name) => admin.create(configMaps, map(name))));
+    const rest = [...names];
+    const maker = async (): Promise<void> => {
+      for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
+        await admin.create(configMaps, map(name));
+      }
+    };
+    // Each has 20 s for its answer: not all at once.
+    await Promise.all(Array.from({ length: 20 }, maker));
     const found = watch(t, admin, { watchSeconds: 1 });
     await found.synced;
     t.equal(found.items.filter(({ metadata }) => metadata.name.startsWith('many-')).length, 620);
@@ -269,7 +276,7 @@ t.test('a real API server', { skip }, async (t) => {
     const take = (identity: string, cluster: Cluster, stop: AbortController) =>
       elect({
         ...{ cluster, lease: 'test', identity, clock, log, signal: stop.signal },
-        ...{ durationMs: 2_000, renewBeforeMs: 1_400, retryMs: 150 },
+        ...{ durationMs: 6_000, renewBeforeMs: 4_000, retryMs: 150 },
         lead: async (signal) => {
           leading.add(identity);
           order.push(identity);
@@ -283,7 +290,11 @@ t.test('a real API server', { skip }, async (t) => {
     const ends = [take('a', admin, a)];
     await until('a leads', () => leading.has('a'));
     ends.push(take('b', second, b));
-    await sleep(1_500);
+    const held = async (): Promise<number> => {
+      const { spec } = (await admin.get<Stored>(leases, { name: 'test' })) ?? {};
+      return Date.parse(spec?.renewTime ?? '') - Date.parse(spec?.acquireTime ?? '');
+    };
+    await until('it is held longer than a lease lasts', async () => (await held()) > 6_000, 20_000);
     t.same(order, ['a'], 'as long as it renews');
     a.abort();
     await ends[0];
@@ -294,7 +305,7 @@ t.test('a real API server', { skip }, async (t) => {
       spec: { holderIdentity: 'b', leaseTransitions: 1 },
     });
     await plane.stopApiServer();
-    await until('b ends by itself', () => leading.size === 0, 4_000);
+    await until('b ends by itself', () => leading.size === 0);
     await plane.startApiServer();
     await until('and leads again', () => leading.has('b'));
     const lease = await admin.get<KubeObject>(leases, { name: 'test' });

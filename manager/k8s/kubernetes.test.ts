@@ -32,7 +32,7 @@ const by = (name: string) =>
     arrivedOn: 'unix:///nsm.sock',
   });
 
-async function until(what: string, fits: () => boolean | Promise<boolean>, ms = 10_000) {
+async function until(what: string, fits: () => boolean | Promise<boolean>, ms = 20_000) {
   for (const end = Date.now() + ms; !(await fits());) {
     await sleep(20);
     if (Date.now() > end) throw new Error(`not within ${String(ms)} ms: ${what}`);
