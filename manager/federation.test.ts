@@ -90,7 +90,7 @@ async function site(t: Test, base: string, name: string, [own, other]: readonly 
 }
 
 async function until(what: RegExp, look: () => Promise<string>): Promise<string> {
-  const endMs = Date.now() + 15_000;
+  const endMs = Date.now() + 40_000;
   for (;;) {
     const seen = await look();
     if (what.test(seen) || Date.now() > endMs) return seen;

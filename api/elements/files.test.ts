@@ -166,10 +166,10 @@ t.test('one that never comes is done without, after half a second', async (t) =>
   const folder = t.testdir({ own: {}, theirs: {} });
   const [own, theirs] = [join(folder, 'own'), join(folder, 'theirs')];
   const { client, seen } = await mesh(t, own, theirs);
-  const begun = Date.now();
-  await client.request(callOf(), wish(kernelMechanism({ [kernel.inodeUrl]: 'inode://4/77' })));
+  const call = callOf();
+  await client.request(call, wish(kernelMechanism({ [kernel.inodeUrl]: 'inode://4/77' })));
   t.same(seen, { endpoint: 'none', answer: urlOf(theirs) });
-  t.ok(Date.now() - begun < 3_000);
+  t.ok(Date.now() < call.deadlineMs, 'nobody waits for it as long as for an answer');
 });
 
 t.test('a path that is not what the URL says, and no TLS: none is sent', async (t) => {

@@ -135,12 +135,12 @@ t.test('a peer that comes late is waited for', async (t) => {
 
 t.test('nobody there: unreachable, with what was wrong at each address', async (t) => {
   const [dead, mute] = [await deadPlace(t), await silent(t)];
-  const channel = dialler(t, 100).acquire(peerUrl([dead, mute.place]));
+  const channel = dialler(t, 500).acquire(peerUrl([dead, mute.place]));
   const failure = await channel.unary(request, wish('a'), options()).catch((e: unknown) => e);
   t.ok(failure instanceof UnreachableError);
   t.match(failure, {
     code: status.UNAVAILABLE,
-    message: `tcp://${dead},${mute.place}: ${dead}: connect ECONNREFUSED ${dead}; ${mute.place}: no answer within 100 ms`,
+    message: `tcp://${dead},${mute.place}: ${dead}: connect ECONNREFUSED ${dead}; ${mute.place}: no answer within 500 ms`,
   });
   await t.rejects(channel.unary(request, wish('a'), options()), { code: status.UNAVAILABLE });
   t.equal(mute.connections(), 1, 'who does not answer is not rung twice');

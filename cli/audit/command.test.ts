@@ -88,7 +88,7 @@ function send(t: Test, ...ids: readonly string[]) {
   };
 }
 
-const args = ['-f', 'policy.yaml', '--for', '300ms'];
+const args = ['-f', 'policy.yaml', '--for', '2s'];
 
 t.test('all right: a table, and exit code 0', async (t) => {
   const { code, stdout, stderr } = await run(
