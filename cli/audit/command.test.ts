@@ -27,6 +27,7 @@ function forwarder(events: readonly SessionEvent[]): HeardForwarder {
     async *follow(signal, begun) {
       begun();
       yield* events;
+      if (signal.aborted) return;
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
     },
     isThere: async () => undefined,

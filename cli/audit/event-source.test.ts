@@ -24,7 +24,8 @@ async function hear(
       for (const one of events) {
         if (one instanceof Error) throw one;
         if (one !== 'stand still') yield one;
-        else await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        else if (!signal.aborted)
+          await new Promise((resolve) => signal.addEventListener('abort', resolve));
       }
     },
     isThere,
@@ -56,6 +57,21 @@ t.test('after lost events it begins anew: the first lines are what is there', as
     ...['hear', 'lost', '7 of its events were lost'],
     ...['hear', 'its events ended', 'its events ended'],
   ]);
+});
+
+t.test('who is held up between a look at one clock and at the other', async (t) => {
+  const now = performance.now.bind(performance);
+  t.teardown(() => (performance.now = now));
+  let reads = 0;
+  const isThere = async (): Promise<void> => {
+    if (reads > 20) throw new Error('enough');
+  };
+  performance.now = () => {
+    reads++;
+    for (const end = now() + 80; reads === 8 && now() < end;);
+    return now();
+  };
+  t.strictSame(await hear([['stand still']], isThere), [...['hear', 'enough', 'its events ended']]);
 });
 
 t.test('a forwarder that stands still is not heard, though its stream is open', async (t) => {
