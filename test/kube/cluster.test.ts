@@ -71,7 +71,7 @@ t.test('a node of Kubernetes with wires', { skip: await noKube() }, async (t) =>
     );
     const began = performance.now();
     await cluster.kubectl('delete', 'pod', 'early', '--wait=true');
-    t.ok(performance.now() - began < 20_000);
+    t.ok(performance.now() - began < 60_000, 'nothing holds it up');
     await gone(cluster, 'early');
   });
 

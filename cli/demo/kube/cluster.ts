@@ -107,7 +107,8 @@ export class Cluster implements AsyncDisposable {
 
   /** Delete what {@link deploy} applied. */
   async undeploy(): Promise<void> {
-    await this.kubectl('delete', '-k', kustomization(), '--wait=true', '--timeout=60s');
+    const within = `--timeout=${String(patienceMs / 1000)}s`;
+    await this.kubectl('delete', '-k', kustomization(), '--wait=true', within);
   }
 
   /** Give the cluster the cloud's bundle. */
