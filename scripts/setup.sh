@@ -122,3 +122,8 @@ if [[ ${1-} == test || ${1-} == kube ]] && ! make_kube; then
 	[[ $1 == test ]] || exit 1
 	printf 'Going on without Kubernetes: its tests are skipped.\n' >&2
 fi
+# What the tests' judge is made of takes Go a minute or two, for which no test has the time.
+if [[ ${1-} == test ]] && command -v go >/dev/null; then
+	step 'compiling the judge (go)' env CGO_ENABLED=0 go -C test/judge build -buildvcs=false -o /dev/null . ||
+		printf 'Going on: the tests that ask it will say what is wrong.\n' >&2
+fi

@@ -10,6 +10,7 @@ import { systemClock } from '../../api/chain/clock.js';
 import { BpfObject } from '../../bpf/loader/object.js';
 import { objectPath } from '../../bpf/loader/objects.js';
 import { RingBuffer, type RingOptions } from '../../bpf/loader/ring.js';
+import { ManualClock } from '../doubles/manual-clock.js';
 import { bpffs, compileText } from './objects.js';
 import { typescript } from './typescript.js';
 
@@ -98,7 +99,9 @@ t.test('in order, a part at a time; those of another size are passed over', asyn
 
 t.test('many records cost one wake-up', async (t) => {
   const { write, heard, open, until } = writer(t);
-  const ring = open({ restMs: 300 });
+  // Its rest ends when we say so, however long we take.
+  const clock = new ManualClock();
+  const ring = open({ restMs: 300, clock });
   ring.read();
   write(1);
   await until(1);
@@ -106,6 +109,9 @@ t.test('many records cost one wake-up', async (t) => {
     write(1);
     await sleep(1);
   }
+  await clock.advance(299);
+  t.equal(heard.length, 1, 'it rests');
+  await clock.advance(1);
   await until(51);
   t.equal(heard.length, 2);
 });

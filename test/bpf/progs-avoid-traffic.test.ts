@@ -15,7 +15,7 @@ for (const family of [4, 6] as const) {
         .find(({ tx_packets, rx_packets }) => tx_packets > 0n && rx_packets > 0n);
     const become = async (wanted: readonly [number, number], why: string): Promise<void> => {
       const now = () => [on(edge)?.strand, on(cloud)?.strand];
-      for (let tries = 0; tries < 200 && now().join() !== wanted.join(); tries++) await sleep(10);
+      for (let tries = 0; tries < 2_000 && now().join() !== wanted.join(); tries++) await sleep(10);
       t.same(now(), wanted, why);
     };
     const pings = edge.user.sh(`ping -i0.02 -c400 -W2 ${inner[4].server} || true`);

@@ -40,14 +40,23 @@ function sent(plane: TestPlane, flow: Tuple, dscp = 0): number {
   return plane.known(flow).strand;
 }
 
-/** Begin anew at the start of a slice, so that what follows is within it. */
-async function sliceBegins(): Promise<void> {
-  const slice = () => process.hrtime.bigint() >> BigInt(sliceBits);
-  const now = slice();
-  while (slice() === now) await sleep(1);
+/** The one of these many slices of time that it is now. */
+function sliceNow(together = 1): number {
+  return Math.floor(
+    Number((process.hrtime.bigint() >> BigInt(sliceBits)) & 0xffffffffn) / together,
+  );
+}
+
+/** Begin anew at the start of so many slices, so that what follows is within them. */
+async function sliceBegins(together = 1): Promise<void> {
+  const now = sliceNow(together);
+  while (sliceNow(together) === now) await sleep(1);
   // The programs' clock ticks every few milliseconds.
   await sleep(15);
 }
+
+/** Until a session that is away looks around again. */
+const awaySlices = 8;
 
 for (const family of [4, 6] as const) {
   t.test(`IPv${String(family)}: left at the next packet, by those who heed it`, (t) => {
@@ -108,18 +117,27 @@ t.test('with nothing better a session stays where it is, and seldom looks', asyn
   const plane = ready(t);
   const flow = flowOf(1);
   sent(plane, flow);
-  plane.setAvoid(1, everybody);
-  t.equal(sent(plane, flow), 2);
-  plane.setAvoid(2, ours);
-  await sliceBegins();
-  t.equal(sent(plane, flow), 2, 'not back to where it began');
-  const { slice } = plane.known(flow);
-  t.equal(slice, Number((process.hrtime.bigint() >> BigInt(sliceBits)) & 0xffffffffn));
-  plane.setAvoid(1, 0);
-  t.equal(sent(plane, flow), 2, 'it has just looked');
+  let [began, looked, first, second] = [0, 0, 0, 0];
+  // Once more where this machine was busy elsewhere for the rest of the slice.
+  do {
+    plane.setAvoid(2, 0);
+    plane.setAvoid(1, everybody);
+    t.equal(sent(plane, flow), 2);
+    plane.setAvoid(2, ours);
+    await sliceBegins();
+    began = sliceNow();
+    first = sent(plane, flow);
+    looked = plane.known(flow).slice;
+    plane.setAvoid(1, 0);
+    second = sent(plane, flow);
+  } while (sliceNow() !== began);
+  t.equal(first, 2, 'not back to where it began');
+  t.equal(looked, began);
+  t.equal(second, 2, 'it has just looked');
+  const { moves } = plane.known(flow);
   await sleep(150);
   t.equal(sent(plane, flow), 1);
-  t.match(plane.known(flow), { moves: 2 });
+  t.match(plane.known(flow), { moves: moves + 1 });
 });
 
 t.test('what follows a peer or a pin stays', (t) => {
@@ -150,17 +168,21 @@ t.test('home as fast as the strand lets them, new ones at once', async (t) => {
   const start = performance.now();
   t.equal(sent(plane, flowOf(1)), 1, 'a new one');
   const home = () => flows.filter((flow) => sent(plane, flow) === 1).length;
-  const rates: number[] = [];
+  // Of the time between two looks no more is made up for: what a busy machine does not ask for is gone.
+  let [counted, before] = [0, start];
   for (let count = home(); count < 60; count = home()) {
-    const seconds = (performance.now() - start) / 1000;
+    const now = performance.now();
+    counted += Math.min((now - before) / 1000, 1 / 16);
+    before = now;
+    const seconds = (now - start) / 1000;
     // What may be made up for is 1/16 s; one more for the first, and what a tick of the
     // programs' clock, of 10 ms at the most, is ahead.
     t.ok(count <= seconds * 100 + 100 / 16 + 2, `${String(count)} after ${seconds.toFixed(3)} s`);
-    rates.push(count / seconds);
     await sleep(10);
   }
   const seconds = (performance.now() - start) / 1000;
-  t.ok(seconds > 0.5 && seconds < 1.2, `all after ${seconds.toFixed(3)} s`);
+  t.ok(seconds > 0.5, `all after ${seconds.toFixed(3)} s`);
+  t.ok(counted < 1.2, `${counted.toFixed(3)} s of it count`);
   t.ok(flows.every((flow) => plane.known(flow).moves === 1));
 });
 
@@ -187,7 +209,7 @@ t.test('away from home, a session looks for something better now and then', asyn
   t.equal(sent(plane, flow), 3);
   plane.setSilent(2, false);
   plane.holdReturns(2);
-  await sleep(1200);
+  await sliceBegins(awaySlices);
   t.equal(sent(plane, flow), 3, 'no token');
   plane.setReturnRate(2, 0);
   t.equal(sent(plane, flow), 3, 'it has just looked');

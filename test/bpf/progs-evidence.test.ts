@@ -77,14 +77,16 @@ for (const family of [4, 6] as const) {
   t.test(`IPv${String(family)}: acknowledged, and how long that took`, (t) => {
     const plane = ready(t);
     const one = new Connection(plane, family);
+    const began = process.hrtime.bigint();
     one.send(1000);
-    age(plane, 1, 20n * ms);
+    age(plane, 1, 500n * ms);
     one.hear(1000 + mss - 1);
     t.match(plane.evidence(1), nothing, 'not all of it');
     one.hear(1000 + mss);
     const { rtt_sum_ns: sum, rtt_min_us: least } = plane.evidence(1);
     t.match(plane.evidence(1), { ...nothing, acked: 1n });
-    t.ok(sum >= 20n * ms && sum < 200n * ms, `${String(sum)} ns`);
+    const longest = 500n * ms + process.hrtime.bigint() - began;
+    t.ok(sum >= 500n * ms && sum <= longest, `${String(sum)} ns`);
     t.equal(BigInt(least), sum / 1000n);
     one.hear(1000 + mss);
     t.match(plane.evidence(1), { ...nothing, acked: 1n }, 'once');
@@ -205,11 +207,11 @@ t.test('given up after two seconds, when the place is wanted', (t) => {
   const plane = ready(t);
   const one = new Connection(plane);
   one.send(1000);
-  age(plane, 1, 1_900n * ms);
+  age(plane, 1, 1_000n * ms);
   one.send(1000 + mss);
   one.hear(1000 + mss - 1);
   t.match(plane.evidence(1), nothing, 'not yet');
-  age(plane, 1, 200n * ms);
+  age(plane, 1, 1_100n * ms);
   one.send(1000 + 2 * mss);
   t.match(plane.evidence(1), { ...nothing, given_up: 1n });
   one.hear(1000 + 2 * mss);

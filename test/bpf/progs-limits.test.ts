@@ -67,7 +67,8 @@ t.test('a flood through one wire leaves the other’s sessions where they are', 
   for (const id of [1, 2]) plane.setStrand(id);
   plane.setWire(2);
   plane.apply(oneClass([1, 2]));
-  plane.control('insert_rate', 1000);
+  // However long the flood takes here, it does not fill the map.
+  plane.control('insert_rate', 250);
   const own = Array.from({ length: 200 }, (_, n) => syn(n, '172.16.0.7'));
   for (const { frame } of own) plane.send(frame);
   const strands = own.map(({ tuple }) => plane.known(tuple).strand);

@@ -35,7 +35,8 @@ function feeding(child: ChildProcess, lines: Interface): Send {
 
 /** Counters become these: a packet may be on its way when its sender is done. */
 async function become<T>(t: Test, get: () => T, want: T, why = 'counted'): Promise<void> {
-  for (let tries = 0; tries < 200 && !isDeepStrictEqual(get(), want); tries++) await setTimeout(10);
+  for (let tries = 0; tries < 2_000 && !isDeepStrictEqual(get(), want); tries++)
+    await setTimeout(10);
   t.same(get(), want, why);
 }
 

@@ -54,14 +54,14 @@ async function attach(at: Place, plane: TestPlane, device: string, kind: '' | '_
   }
 }
 
-/** Lines that a child prints; `next` waits for one that is wanted, for 5 s. */
+/** Lines that a child prints; `next` waits for one that is wanted, for 30 s. */
 function linesOf(child: ChildProcess) {
   const lines: string[] = [];
   createInterface(child.stdout ?? process.stdin).on('line', (line) => lines.push(line));
   return {
     lines,
     next: async (wanted: (line: string) => boolean): Promise<string> => {
-      for (let tries = 0; tries < 500; tries++) {
+      for (let tries = 0; tries < 3_000; tries++) {
         const at = lines.findIndex(wanted);
         if (at >= 0) return lines.splice(0, at + 1).at(-1) ?? '';
         await sleep(10);
@@ -170,7 +170,7 @@ for (const [kind, program, head] of [
         probe: { seq: 5, stamp },
       });
       come(withMacs(datagram(usual, [stampPort, probePort], returned), mac, peer));
-      for (let tries = 0; tries < 200 && plane.quality(strand).received === 0n; tries++)
+      for (let tries = 0; tries < 2_000 && plane.quality(strand).received === 0n; tries++)
         await sleep(10);
       t.match(plane.quality(strand), { received: 1n, forged: 0n, answered_ns: sentNs });
       t.same(heard, [], 'and its socket hears nothing of it');

@@ -12,6 +12,7 @@ import {
 } from '../../api/gen/connection.js';
 import { ipOf } from '../../api/chain/connection.js';
 import { Stage, type StageOptions } from '../stage/stage.js';
+import { until } from '../stage/up.js';
 
 t.setTimeout(300_000);
 
@@ -214,8 +215,8 @@ scene('a registry entry that nobody refreshes expires, and comes back', async (t
   for (const name of ['hello-1', 'hello-2']) process.kill(stage.world.player(name).pid, 'SIGSTOP');
   const wish = { id: 'late', service: 'hello', interfaceName: 'nsm-9', inodeUrl: stage.podUrl };
   let refusal = '';
-  const until = performance.now() + 45_000;
-  while (performance.now() < until && !/no endpoint|NOT_FOUND|not found/i.test(refusal)) {
+  const lastMs = performance.now() + 45_000;
+  while (performance.now() < lastMs && !/no endpoint|NOT_FOUND|not found/i.test(refusal)) {
     refusal = await stage
       .caller()
       .ask(wish, 2_000)
@@ -286,6 +287,7 @@ scene('the client is killed while the forwarder is away: swept at its return', a
   await stage.world.player('forwarder').end('SIGKILL');
   await stage.pod.end('SIGKILL');
   const forwarder = await stage.restart('forwarder');
+  await until('its word', () => forwarder.log().includes('"adopted":'));
   t.match(forwarder.log(), /"adopted":0/, 'no dead wire is adopted');
   await seen(stage, 'no wire', (now) => now.length === 0, 'forwarder.sock');
   const nse = stage.world.player('hello-1');

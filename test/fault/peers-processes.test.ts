@@ -7,6 +7,7 @@ import { manager } from '../../lab/roles.js';
 import { World } from '../../lab/world.js';
 import { cloud, edge, next, Site, type Files, type Launch } from '../doubles/two-sites.js';
 import { command } from '../stage/command.js';
+import { until } from '../stage/up.js';
 
 /** A site's file as a user writes it. */
 function textOf({ current: { site } }: Files): string {
@@ -79,9 +80,8 @@ t.test('a changed file is followed, one with a mistake changes nothing', async (
     const services = await here.services('wan@cloud').catch(() => []);
     return services.map(({ name }) => name);
   };
-  while ((await found()).length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  await until('the service', async () => (await found()).length > 0);
   await writeFile(world.path('edge.yaml'), 'kind: Site\nspec: {peers: 7}\n');
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await until('what is wrong with it', () => world.player('edge').log().includes('spec.peers'));
   t.same(await found(), ['wan@cloud']);
-  t.match(world.player('edge').log(), /spec.peers/);
 });

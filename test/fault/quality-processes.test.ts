@@ -12,8 +12,8 @@ import { Wan } from '../stage/wan.js';
 
 const [edgeAddress, cloudAddress] = ['10.90.0.2', '10.90.0.10'];
 /** Patient, so that a busy machine is no silence; what is stopped here is so for much longer. */
-const quality = '{detectionMs: 400, holdDownMs: 1000}';
-const longestMs = 1_000;
+const quality = '{detectionMs: 800, holdDownMs: 1000}';
+const longestMs = 1_600;
 const sla = '{lossPercent: 1}';
 
 let pair: Wan;
@@ -89,16 +89,16 @@ t.test('a link dies while the forwarder is stopped', async (t) => {
   try {
     await stream.look();
     await pair.cut(0);
-    await sleep(1_500);
+    await until('the other link', () => pair.linkOf(0) === 1, 20_000);
+    await sleep(300);
     const { out, back } = await stream.look();
     const gapMs = Math.max(out.gapMs, back.gapMs);
     t.ok(gapMs < longestMs, `nothing was heard for ${gapMs.toFixed(0)} ms`);
-    t.equal(pair.linkOf(0), 1);
     await pair.mend(0);
   } finally {
     for (const pid of all) process.kill(pid, 'SIGCONT');
   }
-  await until('the return', () => pair.linkOf(0) === 0, 20_000);
+  await until('the return', () => pair.linkOf(0) === 0);
 });
 
 t.test(
