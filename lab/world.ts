@@ -21,7 +21,7 @@ const exec = promisify(execFile);
 const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** A busy machine may take its time. */
-const readyWithinMs = 30_000;
+const readyWithinMs = 60_000;
 /** `wanwire up` ends its processes one after the other. */
 const endWithinMs = 20_000;
 

@@ -31,7 +31,7 @@ export interface Inside<News> {
   end(signal?: NodeJS.Signals): Promise<void>;
 }
 
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 /** Start `module` (of this folder) inside; it ends with the test. */
 export async function inside<News>(t: Test, path: string, module: string): Promise<Inside<News>> {

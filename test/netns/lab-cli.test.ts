@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFile } from 'node:fs/promises';
 import { defaultLab } from '../../lab/default.js';
 import { Lab } from '../../lab/lab.js';
-import { newName, tracesOf } from './labs.js';
+import { newName, star, tracesOf } from './labs.js';
 import { command as built } from '../stage/command.js';
 
 const main = built();
@@ -140,7 +140,11 @@ t.test('what is not there, and files that are wrong', async (t) => {
 t.test('up stopped by Ctrl-C leaves nothing', async (t) => {
   const name = newName();
   t.teardown(() => Lab.down(name));
-  const child = start(['up', '--name', name]);
+  // One that takes a while to make.
+  const sites = Array.from({ length: 120 }, (_, at) => `s${String(at)}`);
+  const file = join(t.testdir(), 'lab.yaml');
+  await writeFile(file, JSON.stringify(star(sites)));
+  const child = start(['up', '--name', name, '--file', file]);
   const ended = once(child, 'exit');
   while (!existsSync(`/run/netns/ww-${name}.wires`) && child.exitCode === null) await sleep(1);
   child.kill('SIGINT');

@@ -3,12 +3,14 @@
 import t, { type Test } from 'tap';
 import { createInterface } from 'node:readline';
 import type { Lab } from '../../lab/lab.js';
-import { device, labOf, pings, star } from './labs.js';
+import { until } from '../stage/up.js';
+import { acquaint, device, labOf, pings, star } from './labs.js';
 
 const [edge, cloud] = ['203.0.113.2', '203.0.113.10'] as const;
 
 t.test('delay, jitter and loss, and back: the device stays what it was', async (t) => {
   const lab = await labOf(t);
+  await acquaint(lab);
   const ends = () => Promise.all(['edge', 'cloud'].map((site) => device(lab, site, 'wan0')));
   const before = await ends();
   const plain = await pings(lab, 'edge', cloud);
@@ -17,12 +19,12 @@ t.test('delay, jitter and loss, and back: the device stays what it was', async (
   const late = await pings(lab, 'edge', cloud);
   t.ok(late.rttMs > plain.rttMs + 60, `${String(late.rttMs)} ms: 40 ms each way`);
   t.equal(late.received, 10, 'late is not lost');
-  t.ok((await pings(lab, 'edge', '198.51.100.10')).rttMs < 20, 'the other link is as before');
+  t.ok((await pings(lab, 'edge', '198.51.100.10')).rttMs < 60, 'the other link is as before');
 
   await lab.set('cloud/wan0', { delay: 'none', loss: '50%' });
   const lossy = await pings(lab, 'edge', cloud, { count: 200, intervalMs: 3 });
   t.ok(lossy.received > 10 && lossy.received < 100, `${String(lossy.received)} of 200: 25 %`);
-  t.ok(lossy.rttMs < 20);
+  t.ok(lossy.rttMs < 60, `${String(lossy.rttMs)} ms: no delay any more`);
 
   await lab.set('edge/wan0', { plain: true });
   t.equal((await pings(lab, 'edge', cloud, { count: 50, intervalMs: 3 })).received, 50);
@@ -127,12 +129,13 @@ async function watch(t: Test, lab: Lab, site: string): Promise<(fits: RegExp) =>
 
 t.test('down takes the carrier of both ends, up gives it back', async (t) => {
   const lab = await labOf(t);
+  await acquaint(lab);
   const sites = ['edge', 'cloud'];
   const before = await Promise.all(sites.map((site) => device(lab, site, 'wan0')));
   const nexts = await Promise.all(sites.map((site) => watch(t, lab, site)));
 
   await lab.set('edge/wan0', { down: true });
-  for (const next of nexts) t.match(await next(/ wan0@/), /NO-CARRIER/);
+  for (const next of nexts) t.match(await next(/ wan0@.*NO-CARRIER/), /[<,]UP/);
   t.equal((await pings(lab, 'edge', cloud, { count: 2 })).received, 0);
   t.equal((await pings(lab, 'edge', '198.51.100.10', { count: 2 })).received, 2);
   const { links } = await lab.status();
@@ -145,7 +148,7 @@ t.test('down takes the carrier of both ends, up gives it back', async (t) => {
   );
 
   await lab.set('cloud/wan0', { up: true });
-  for (const next of nexts) t.match(await next(/ wan0@.*[<,]UP/), /LOWER_UP/);
+  for (const next of nexts) t.match(await next(/ wan0@.*LOWER_UP/), /[<,]UP/);
   t.equal((await pings(lab, 'edge', cloud, { count: 2 })).received, 2);
   t.same(await Promise.all(sites.map((site) => device(lab, site, 'wan0'))), before);
 });
@@ -157,8 +160,7 @@ t.test('down toward one site: only that way, and no carrier tells', async (t) =>
     await pings(lab, from, from === 'edge' ? cloud : edge, { count: 5 });
     return (await lab.counters(link)).rxPackets - before.rxPackets;
   };
-  // So that nobody has to ask for addresses on a way that is dead.
-  await pings(lab, 'edge', cloud, { count: 1 });
+  await acquaint(lab);
   await lab.set('edge/wan0', { down: true, toward: 'cloud' });
   t.equal(await arrived('edge', 'cloud/wan0'), 0, 'nothing comes to cloud');
   t.ok((await arrived('cloud', 'edge/wan0')) >= 5, 'what cloud sends comes to edge');
@@ -199,13 +201,16 @@ t.test(
       ['a', '2001:db8::3'],
       ['c', '192.0.2.2'],
     ] as const) {
-      t.ok((await rtt(from, to)) < 20, `${from} reaches ${to}`);
+      t.ok((await rtt(from, to)) < 60, `${from} reaches ${to}`);
     }
     await lab.set('a/wan0', { delay: '40ms' });
     t.ok((await rtt('b', '192.0.2.1')) > 60, 'a is far from b');
-    t.ok((await rtt('b', '192.0.2.3')) < 20, 'b and c are as near as before');
+    t.ok((await rtt('b', '192.0.2.3')) < 60, 'b and c are as near as before');
     await lab.set('a/wan0', { down: true });
-    t.ok((await device(lab, 'a', 'wan0')).flags.includes('NO-CARRIER'));
+    // The kernel tells a little later than it is so.
+    await until('the end of the carrier', async () =>
+      (await device(lab, 'a', 'wan0')).flags.includes('NO-CARRIER'),
+    );
     t.ok((await device(lab, 'b', 'wan0')).flags.includes('LOWER_UP'), 'a switch is between');
     await lab.set('a/wan0', { up: true, plain: true, loss: '100%', toward: 'a' });
     t.equal((await pings(lab, 'c', '192.0.2.1', { count: 3 })).received, 0, 'no answer can come');

@@ -126,7 +126,7 @@ function of(options: StageOptions, role: 'manager' | 'forwarder'): Settings {
 /** The identity of this process, by the stage's manager. */
 async function securityOf(world: World, { all }: StageOptions): Promise<Security> {
   if (all?.['WANWIRE_INSECURE'] === 'true') return insecure('test');
-  const around = { log: silentLogger(), clock: systemClock, signal: AbortSignal.timeout(10_000) };
+  const around = { log: silentLogger(), clock: systemClock, signal: AbortSignal.timeout(30_000) };
   return spiffe(await workloadIdentity(agentSocket(world), around));
 }
 

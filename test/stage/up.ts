@@ -97,7 +97,7 @@ export class Up implements AsyncDisposable {
 
   async #find<T>(ask: (...with_: Asking) => AsyncIterable<{ readonly entry: T }>): Promise<T[]> {
     const log = silentLogger();
-    const signal = AbortSignal.timeout(10_000);
+    const signal = AbortSignal.timeout(30_000);
     using security = this.#isInsecure
       ? insecure('test')
       : await identityFrom(`unix://${join(this.directory, 'agent.sock')}`, signal);

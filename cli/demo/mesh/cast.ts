@@ -18,7 +18,8 @@ import { Sidecar } from './sidecar.js';
 import type { Sights } from './tally.js';
 import { users } from './timeline.js';
 
-const protocols: readonly Protocol[] = ['http1', 'http2', 'grpc'];
+/** By which each user sends requests. */
+export const protocols: readonly Protocol[] = ['http1', 'http2', 'grpc'];
 /** Of each user by each protocol. */
 const perSecond = 10;
 const servicePort = 8000;

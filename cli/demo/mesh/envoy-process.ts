@@ -21,7 +21,8 @@ export interface EnvoyProcess {
   readonly port: number;
 }
 
-const readyWithinMs = 20_000;
+/** Its program is large, and a busy machine may take its time. */
+const readyWithinMs = 60_000;
 
 /** Start it; resolves when it listens. It ends with its world. */
 export async function startEnvoy(options: EnvoyProcess): Promise<Player> {

@@ -5,12 +5,13 @@
  * at last the link loses some of its packets. Each act rejects when what it shows is not so.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Answered } from '../../../lab/http/types.js';
 import type { Counts } from '../../audit/types.js';
 import { resetsOf } from '../sums.js';
 import { secured } from '../identity.js';
 import type { Screen } from '../screen.js';
 import { links, server } from '../sites.js';
-import type { Cast, Load } from './cast.js';
+import { protocols, type Cast, type Load } from './cast.js';
 import {
   after,
   before,
@@ -25,9 +26,9 @@ import {
 import { Live, type Terminal } from './live.js';
 import type { Told } from './told.js';
 import { judge, milliseconds, showTally, sum } from './tables.js';
-import { tally, type Tally } from './tally.js';
+import { tally, type Phase, type Tally } from './tally.js';
 import { verdictOf } from './verdict.js';
-import { allOn, either, nowMs, rightAfter, rightBefore, Timeline } from './timeline.js';
+import { allOn, either, nowMs, rightAfter, rightBefore, Timeline, users } from './timeline.js';
 
 /** What the acts work with. */
 export interface Stage {
@@ -49,8 +50,11 @@ export interface Seen {
   readonly resets: number;
 }
 
-/** What a link needs until everything is as it will be. */
-const settleMs = 1_500;
+/** From when the newest requests are where they are to be until all are. */
+const settleMs = 1_000;
+/** A busy machine takes its time; who is elsewhere then is told of. */
+const patienceMs = 20_000;
+const lookMs = 50;
 /** What the witness has not told of a request that is answered. */
 const witnessMs = 400;
 
@@ -90,7 +94,7 @@ export function introduce({ screen }: Told): void {
 
 async function steady(stage: Stage, timeline: Timeline): Promise<void> {
   timeline.changing('start', either(rightBefore, rightBefore));
-  await sleep(settleMs, undefined, { signal: stage.signal });
+  await settle(stage, rightBefore);
   timeline.settled('steady', rightBefore);
   stage.told.screen.title('1  Each on his link');
   await look(stage, timeline, 'steady');
@@ -103,7 +107,7 @@ async function cut(stage: Stage, timeline: Timeline): Promise<void> {
   timeline.changing('cutting', either(rightBefore, allOn('lte')), 'cut');
   await cast.sites.lab.set(cutLink, { loss: '100%' });
   await decided(stage, ['down']);
-  await sleep(settleMs, undefined, { signal: stage.signal });
+  await settle(stage, allOn('lte'));
   timeline.settled('cut', allOn('lte'));
   await look(stage, timeline, 'cut', 'cutting');
 }
@@ -115,7 +119,7 @@ async function restore(stage: Stage, timeline: Timeline): Promise<void> {
   timeline.changing('restoring', either(rightBefore, allOn('lte')), 'restored');
   await cast.sites.lab.set(cutLink, { loss: 'none' });
   await decided(stage, ['returning', 'up']);
-  await sleep(settleMs, undefined, { signal: stage.signal });
+  await settle(stage, rightBefore);
   timeline.settled('restored', rightBefore);
   await look(stage, timeline, 'restored', 'restoring');
 }
@@ -127,7 +131,7 @@ async function swap(stage: Stage, timeline: Timeline): Promise<void> {
   timeline.changing('swapping', either(rightBefore, rightAfter), 'swapped');
   await cast.sites.write('edge', meshEdge(after));
   await cast.follow();
-  await sleep(settleMs, undefined, { signal: stage.signal });
+  await settle(stage, rightAfter);
   timeline.settled('swapped', rightAfter);
   await look(stage, timeline, 'swapped', 'swapping');
 }
@@ -140,7 +144,7 @@ async function brownout(stage: Stage, timeline: Timeline): Promise<void> {
   timeline.changing('browning', either(rightAfter, allOn('lte')), 'brownout');
   await cast.sites.lab.set(cutLink, { loss: '5%' });
   await decided(stage, ['degraded']);
-  await sleep(settleMs, undefined, { signal: stage.signal });
+  await settle(stage, allOn('lte'));
   timeline.settled('brownout', allOn('lte'));
   await look(stage, timeline, 'brownout', 'browning');
   await cast.sites.lab.set(cutLink, { loss: 'none' });
@@ -150,6 +154,29 @@ async function brownout(stage: Stage, timeline: Timeline): Promise<void> {
 async function decided({ told, cast, signal }: Stage, states: readonly string[]): Promise<void> {
   const { tookMs, state, why } = await verdictOf(cast.sites, links[0].name, states, signal);
   told.screen.row('decision', `${milliseconds(tookMs)}: ${links[0].name} ${state}: ${why}`);
+}
+
+/** Wait until the newest answer to each user by each protocol came by the links that it may use, and a moment more. */
+async function settle({ load, signal }: Stage, may: Phase['may']): Promise<void> {
+  const fromMs = nowMs();
+  const linksOf = ({ user, number }: Answered): readonly string[] =>
+    Object.keys(load.sights).filter((link) => load.sights[link]?.(user, number));
+  const areThere = (): boolean =>
+    users.every((user) =>
+      protocols.every((protocol) => {
+        // The witness tells of a request a little later than the app.
+        const newest = load.answered.findLast(
+          (one) =>
+            one.user === user &&
+            one.protocol === protocol &&
+            one.atMs > fromMs &&
+            linksOf(one).length > 0,
+        );
+        return newest !== undefined && linksOf(newest).every((link) => may[user]?.includes(link));
+      }),
+    );
+  while (!areThere() && nowMs() < fromMs + patienceMs) await sleep(lookMs, undefined, { signal });
+  await sleep(settleMs, undefined, { signal });
 }
 
 /** Look on for a while, and tell what became of the requests of this phase, and of those that met the change before it. */
