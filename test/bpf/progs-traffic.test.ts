@@ -64,13 +64,13 @@ async function watch(t: Test, { edge }: TwoNodes): Promise<(what: RegExp) => Pro
   return (what) => says(stdout, what);
 }
 
-/** Bytes of a TCP connection that have come when its sender is done: not all of them yet. */
+/** Bytes of a TCP connection that have come when its sender is done: all but what buffers of 1 MiB hold. */
 async function received(t: Test, { edge, cloud }: TwoNodes, options: string): Promise<number> {
   // For each its own server: one that ends a test does not listen for a moment.
   const server = cloud.user.start(t, 'iperf3', '-s', '-1', '--forceflush');
   const ended = once(server, 'exit');
   await says(server.stdout, /listening/);
-  const text = await edge.user.sh(`iperf3 -J ${options}`);
+  const text = await edge.user.sh(`iperf3 -J -w 512K ${options}`);
   await ended;
   const { end } = JSON.parse(text) as { end: { sum_received: { bytes: number } } };
   return end.sum_received.bytes;

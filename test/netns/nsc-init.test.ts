@@ -58,10 +58,10 @@ t.test('nsc-init hands its wires over to nsc', async (t) => {
     done = true;
     return player;
   });
-  const { log } = world.player('nsc-init');
+  const asking = world.player('nsc-init');
   await until('a wire', async () => (await links()).length > 0);
   // It has given up asking once, and asks again.
-  await until('a failure', () => /"service":"late".*no wire yet/.test(log()));
+  await until('a failure', () => /"service":"late".*no wire yet/.test(asking.log()));
   t.equal((await links()).length, 1, 'one that is missing does not keep the other waiting');
   t.notOk(done, 'but the pod');
   await world.start(
