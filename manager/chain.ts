@@ -40,6 +40,9 @@ export interface ManagerParts {
   readonly holdMs: number;
 }
 
+/** A client that lives has asked again by then. */
+const goneMs = 30_000;
+
 /** The manager's chain. */
 export function managerChain(parts: ManagerParts): Chain {
   const { channels, security, events, site } = parts;
@@ -57,6 +60,7 @@ export function managerChain(parts: ManagerParts): Chain {
         trusts: pathTrust(security),
         holdMs: parts.holdMs,
       },
+      goneMs,
     }),
     monitor(events),
     hopTime(),

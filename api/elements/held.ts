@@ -43,20 +43,23 @@ export interface Lease extends Disposable {
 /** The lease of a connection. */
 export const leaseKey = stateKey<Lease>('timeout');
 
-/** Ends at its time. */
+/** Ends at its time, or `goneMs` after the next hop has closed the connection and nobody has asked again. */
 export class PlainLease implements Lease {
-  readonly #atMs: number;
+  readonly #goneMs: number;
+  #atMs: number;
+  #call: Call;
   #timer: Timer | undefined;
 
-  constructor(call: Call, atMs: number) {
+  constructor(call: Call, atMs: number, goneMs = Infinity) {
+    this.#goneMs = goneMs;
     this.#atMs = atMs;
+    this.#call = call;
     this.start(call);
   }
 
   start(call: Call): void {
-    this.#timer = call.clock.after(this.#atMs - call.clock.now(), () => {
-      close(call, 'the client stopped refreshing: closing');
-    });
+    this.#call = call;
+    this.#wait('the client stopped refreshing: closing');
   }
 
   stop(): void {
@@ -67,12 +70,24 @@ export class PlainLease implements Lease {
     this.stop();
   }
 
-  lost(): void {
-    // The client is told, and decides.
+  lost(how: 'gone' | 'missing'): void {
+    // The client is told, and decides; but it may be gone as well.
+    const atMs = this.#call.clock.now() + this.#goneMs;
+    if (how !== 'gone' || atMs >= this.#atMs) return;
+    this.#atMs = atMs;
+    this.stop();
+    this.#wait('the next hop has closed it, and nobody asks again: closing');
   }
 
   [Symbol.dispose](): void {
     this.stop();
+  }
+
+  #wait(why: string): void {
+    const call = this.#call;
+    this.#timer = call.clock.after(this.#atMs - call.clock.now(), () => {
+      close(call, why);
+    });
   }
 }
 

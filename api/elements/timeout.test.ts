@@ -7,17 +7,21 @@ import { WireError } from '../errors/wire-error.js';
 import { recording, testCall, testRequest } from '../../test/doubles/elements.js';
 import { ManualClock } from '../../test/doubles/manual-clock.js';
 import { begin } from './begin.js';
-import { timeout } from './timeout.js';
+import { leaseKey } from './held.js';
+import { timeout, type TimeoutOptions } from './timeout.js';
 
-function scene() {
+function scene(options: TimeoutOptions = {}) {
   const clock = new ManualClock();
   const seen = recording();
   const fail: { error?: Error } = {};
-  const chain = compose(begin(), timeout(), seen, {
+  const told: { lost?: (how: 'gone' | 'missing') => void } = {};
+  const chain = compose(begin(), timeout(options), seen, {
     kind: 'step',
     name: 'end',
-    request: (call, request, next) =>
-      fail.error ? Promise.reject(fail.error) : next(call, request),
+    request: (call, request, next) => {
+      told.lost = (how) => call.state.get(leaseKey)?.lost(how);
+      return fail.error ? Promise.reject(fail.error) : next(call, request);
+    },
     close: () => (fail.error ? Promise.reject(fail.error) : Promise.resolve()),
   });
   const wish = (lifetimeMs: number) =>
@@ -29,7 +33,7 @@ function scene() {
       },
     });
   const request = (lifetimeMs: number) => chain.request(testCall({ clock }), wish(lifetimeMs));
-  return { clock, seen, chain, wish, request, fail };
+  return { clock, seen, chain, wish, request, fail, told };
 }
 
 t.test('closes at the expiry less the time the Request had left', async (t) => {
@@ -80,6 +84,40 @@ t.test(
     t.equal(clock.timers, 0, 'a failed first Request sets none');
   },
 );
+
+t.test('whose wire is gone has a while to ask again', async (t) => {
+  const { clock, seen, request, told } = scene({ goneMs: 30_000 });
+  await request(600_000);
+  told.lost?.('missing');
+  await clock.advance(60_000);
+  t.equal(seen.closes.length, 0, 'one that the next hop has forgotten it may take up again');
+  told.lost?.('gone');
+  await clock.advance(20_000);
+  await request(600_000);
+  await clock.advance(60_000);
+  t.equal(seen.closes.length, 0, 'asked again');
+  told.lost?.('gone');
+  await clock.advance(29_999);
+  t.equal(seen.closes.length, 0);
+  await clock.advance(1);
+  t.equal(seen.closes.length, 1);
+  t.equal(clock.timers, 0);
+});
+
+t.test('nor longer than its token, nor where nothing is said of it', async (t) => {
+  for (const [goneMs, lifetimeMs, untilMs] of [
+    [30_000, 40_000, 25_000],
+    [undefined, 600_000, 585_000],
+  ] as const) {
+    const { clock, seen, request, told } = scene(goneMs === undefined ? {} : { goneMs });
+    await request(lifetimeMs);
+    told.lost?.('gone');
+    await clock.advance(untilMs - 1);
+    t.equal(seen.closes.length, 0);
+    await clock.advance(1);
+    t.equal(seen.closes.length, 1);
+  }
+});
 
 t.test('no expiry, no caller', async (t) => {
   const { clock, chain } = scene();

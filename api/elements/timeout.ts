@@ -19,10 +19,12 @@ import { HeldLease, leaseKey, PlainLease, type HeldOptions } from './held.js';
 export interface TimeoutOptions {
   /** Which connections outlast their client's silence; none where not given. */
   readonly held?: HeldOptions | undefined;
+  /** Once the next hop has closed a connection: how long its client has to ask again, in milliseconds; as long as its token where not given. */
+  readonly goneMs?: number;
 }
 
 /** The element. At index 0 nobody called, so nothing times out. */
-export function timeout({ held }: TimeoutOptions = {}): Step {
+export function timeout({ held, goneMs }: TimeoutOptions = {}): Step {
   return {
     kind: 'step',
     name: 'timeout',
@@ -41,7 +43,9 @@ export function timeout({ held }: TimeoutOptions = {}): Step {
         if (expiresMs === undefined) return answer;
         const atMs = closingMs(expiresMs, call.deadlineMs, now);
         const isHeld = held?.holds(call, answer) === true;
-        const lease = isHeld ? new HeldLease(call, held, answer, atMs) : new PlainLease(call, atMs);
+        const lease = isHeld
+          ? new HeldLease(call, held, answer, atMs)
+          : new PlainLease(call, atMs, goneMs);
         call.state.set(leaseKey, lease);
         return answer;
       } catch (reason) {
