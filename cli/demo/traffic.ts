@@ -12,6 +12,8 @@ export const ef = 184;
  * receiver counts what has come when the sender's word of the end has overtaken it.
  */
 const drainMs = 1_000;
+/** What waits for a link that was in trouble takes longer. */
+const longestDrainMs = 20_000;
 
 /** What a transfer is. */
 export interface TransferOptions {
@@ -70,6 +72,7 @@ export async function transfer(
     async pause() {
       sender.child.kill('SIGSTOP');
       await sleep(drainMs);
+      if (!udp) await Promise.all([drained(from, port), drained(to, port)]);
     },
     async stop() {
       stopped = true;
@@ -81,6 +84,21 @@ export async function transfer(
       return told(udp, sent, received);
     },
   };
+}
+
+/** Until no connection of a port has anything left to send or to be read. */
+async function drained(place: Place, port: number): Promise<void> {
+  const ofPort = `( sport = :${String(port)} or dport = :${String(port)} )`;
+  const endMs = Date.now() + longestDrainMs;
+  for (;;) {
+    const said = await place.exec('ss', '-tnH', 'state', 'established', ofPort);
+    // Bytes that wait to be read, and to be sent or acknowledged.
+    const queues = [...said.matchAll(/^(\d+) +(\d+) /gm)].map(([, read, sent]) => [read, sent]);
+    if (queues.flat().every((bytes) => bytes === '0')) return;
+    if (Date.now() > endMs)
+      throw new Error(`waited 20 s for what was sent to port ${String(port)}`);
+    await sleep(50);
+  }
 }
 
 /** Have all packets to a UDP port marked in the namespace that sends them, from the first on: iperf3 does so later. */
@@ -111,6 +129,8 @@ function told(udp: boolean, sent: Said | undefined, received: Said | undefined):
     sentBytes: sent.end.sum_sent.bytes,
     receivedBytes: received.end.sum_received.bytes,
   };
+  // A write that was under way when it was stopped came in part, and was not counted.
+  bytes.sentBytes = Math.max(bytes.sentBytes, udp ? 0 : bytes.receivedBytes);
   if (!udp) return { ...bytes, sentAgain: sent.end.sum_sent.retransmits ?? 0 };
   const { packets = 0 } = sent.end.sum ?? {};
   return { ...bytes, datagrams: packets, missing: received.end.sum?.lost_packets ?? packets };
