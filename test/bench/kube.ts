@@ -3,8 +3,7 @@
  * What a wire costs a pod, on a whole node of Kubernetes beside another site: annotated pods against
  * plain ones, A B A B in one run; many at once; the forwarder's pod deleted under pings; the webhook.
  */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { spawnSync } from 'node:child_process';
 import { Cluster } from '../../cli/demo/kube/cluster.js';
 import { joinSites } from '../../cli/demo/kube/join.js';
 import { podObject, system } from '../../cli/demo/kube/objects.js';
@@ -15,13 +14,13 @@ import { webhookLatency } from './kube/webhook.js';
 import type { Report } from './report.js';
 import { untilStopped } from './stopped.js';
 
-const run = promisify(execFile);
 const wan = 'kernel://wan@cloud/nsm-1';
 
 /** The benchmark; with `pods`, only what so many do at once. Told to end, it leaves nothing. */
 export async function kube(report: Report, quick: boolean, pods: number): Promise<void> {
   // What runs on the node is an image, which is to be of what was built just now.
-  await run('bash', ['scripts/setup.sh', 'kube']);
+  const { status } = spawnSync('bash', ['scripts/setup.sh', 'kube'], { stdio: 'inherit' });
+  if (status !== 0) throw new Error('no node of Kubernetes here: the set-up says why, above');
   if (pods === 0) await webhookLatency(report, quick);
   const began = performance.now();
   await untilStopped({
